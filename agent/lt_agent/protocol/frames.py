@@ -1,0 +1,92 @@
+"""Frames on the bridge's channel: a JSON header with an optional binary payload.
+
+Wire form: two big-endian unsigned 32-bit lengths (header, payload), the header as UTF-8 JSON, the payload as it is.
+A login shell may print before the bridge does, so each side's stream begins with `MAGIC`, and what precedes it is noise.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, Iterator, NamedTuple
+
+MAGIC = b"\nLT-BRIDGE-1\n"
+MAX_HEADER = 4 << 20
+MAX_PAYLOAD = 4 << 20
+MAX_NOISE = 256 << 10
+_LENGTHS = struct.Struct(">II")
+
+
+class Frame(NamedTuple):
+    """One message: `header["type"]` says which."""
+
+    header: dict[str, Any]
+    payload: bytes = b""
+
+
+class ProtocolError(Exception):
+    """The other side does not speak this protocol: noise without end, a huge or a malformed frame."""
+
+
+def encode(header: dict[str, Any], payload: bytes = b"") -> bytes:
+    """The frame's bytes. Raises ProtocolError if it is too large to be accepted at the other end."""
+    head = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape")
+    if len(head) > MAX_HEADER or len(payload) > MAX_PAYLOAD:
+        raise ProtocolError(f"frame too large: header {len(head)}, payload {len(payload)} bytes")
+    return _LENGTHS.pack(len(head), len(payload)) + head + payload
+
+
+class FrameReader:
+    """Turns a byte stream, fed in any pieces, into frames. After a ProtocolError it must not be used again."""
+
+    def __init__(self, expect_magic: bool = True) -> None:
+        self._buffer = bytearray()
+        self._synced = not expect_magic
+        self._noise = 0
+
+    @property
+    def noise(self) -> int:
+        """How many bytes came before the magic."""
+        return self._noise
+
+    def feed(self, data: bytes) -> Iterator[Frame]:
+        """Yields the frames that `data` completes."""
+        self._buffer += data
+        if not self._synced and not self._sync():
+            return
+        start, buffer = 0, self._buffer
+        try:
+            while len(buffer) - start >= _LENGTHS.size:
+                head_size, payload_size = _LENGTHS.unpack_from(buffer, start)
+                if head_size > MAX_HEADER or payload_size > MAX_PAYLOAD:
+                    raise ProtocolError(f"frame too large: header {head_size}, payload {payload_size} bytes")
+                body = start + _LENGTHS.size
+                end = body + head_size + payload_size
+                if len(buffer) < end:
+                    return
+                frame = Frame(_header(bytes(buffer[body : body + head_size])), bytes(buffer[body + head_size : end]))
+                start = end
+                yield frame
+        finally:
+            del buffer[:start]
+
+    def _sync(self) -> bool:
+        at = self._buffer.find(MAGIC)
+        if at < 0:
+            if len(self._buffer) > MAX_NOISE:
+                raise ProtocolError(f"no bridge in the first {len(self._buffer)} bytes")
+            return False
+        self._noise = at
+        del self._buffer[: at + len(MAGIC)]
+        self._synced = True
+        return True
+
+
+def _header(raw: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ProtocolError(f"malformed header: {error}") from None
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise ProtocolError("a header is an object with a type")
+    return value

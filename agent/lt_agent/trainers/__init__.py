@@ -1,0 +1,1 @@
+"""Trainers: the workers that import torch, one module a method."""

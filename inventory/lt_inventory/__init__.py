@@ -1,0 +1,1 @@
+"""The inventory: hosts, what is known of them, and how to reach them."""

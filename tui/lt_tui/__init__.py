@@ -1,0 +1,1 @@
+"""The terminal UI, on `lt_controller.client` alone."""
