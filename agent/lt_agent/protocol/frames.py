@@ -1,7 +1,7 @@
 """Frames on the bridge's channel: a JSON header with an optional binary payload.
 
 Wire form: two big-endian unsigned 32-bit lengths (header, payload), the header as UTF-8 JSON, the payload as it is.
-A login shell may print before the bridge does, so each side's stream begins with `MAGIC`, and what precedes it is noise.
+A login shell may print before the bridge does: each stream begins with `MAGIC`, and what precedes it is noise.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class LeaseDir:
     """Tickets, leases and the dispatcher's lock of one machine, on a local disk."""
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = Path(os.path.expanduser(os.fspath(path))) if path else Path(f"/var/tmp/lt-{os.getuid()}")  # noqa: S108
+        self.path = Path(os.path.expanduser(os.fspath(path))) if path else Path(f"/var/tmp/lt-{os.getuid()}")
 
     @property
     def machine(self) -> Path:
