@@ -1,0 +1,134 @@
+"""What flows in from the hosts. Each function writes the data and moves the cursor, in the one transaction it runs in."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from typing import Any
+
+from .times import iso
+
+CURSORS = ("log", "events", "metrics", "samples")
+LOG_ROW = 256 << 10  # small chunks are gathered into the last row until it has this many bytes
+
+
+def cursors(db: sqlite3.Connection, job: str, attempt: int) -> dict[str, int]:
+    """The byte offset up to which each stream of the attempt is stored."""
+    row = db.execute(
+        "SELECT log_cursor, events_cursor, metrics_cursor, samples_cursor FROM attempts WHERE job_id=? AND attempt=?",
+        (job, attempt),
+    ).fetchone()
+    return dict(zip(CURSORS, row or (0, 0, 0, 0), strict=True))
+
+
+def add_log(db: sqlite3.Connection, job: str, attempt: int, offset: int, data: bytes) -> None:
+    """Stores log bytes. What is stored already is not stored again; a gap is refused (ValueError)."""
+    data = _fresh(db, job, attempt, "log", offset, data)
+    if not data:
+        return
+    offset = cursors(db, job, attempt)["log"]
+    last = db.execute(
+        "SELECT offset, length(data) FROM logs WHERE job_id=? AND attempt=? ORDER BY offset DESC LIMIT 1",
+        (job, attempt),
+    ).fetchone()
+    if last is not None and last[1] + len(data) <= LOG_ROW // 16:
+        db.execute(
+            "UPDATE logs SET data = CAST(data || ? AS BLOB) WHERE job_id=? AND attempt=? AND offset=?",
+            (data, job, attempt, last[0]),
+        )
+    else:
+        db.execute("INSERT INTO logs (job_id, attempt, offset, data) VALUES (?,?,?,?)", (job, attempt, offset, data))
+    _advance(db, job, attempt, "log", offset + len(data))
+
+
+def add_metrics(
+    db: sqlite3.Connection, job: str, attempt: int, stream: str, offset: int, data: bytes, clock: float
+) -> int:
+    """Stores the whole lines of `metrics` or `samples`; returns how many lines were no metric and were passed over.
+
+    `clock` is what to add to the host's times. NaN and infinities are stored as NULL.
+    """
+    data = _fresh(db, job, attempt, stream, offset, data)
+    if not data:
+        return 0
+    rows: list[tuple[Any, ...]] = []
+    bad = 0
+    last_step = None
+    for line in data.splitlines():
+        point = _point(line)
+        if point is None:
+            bad += bool(line.strip())
+            continue
+        step, time, values = point
+        last_step = step if stream == "metrics" else None
+        when = iso(time + clock) if time is not None else None
+        rows += [(job, attempt, name, step, value, when) for name, value in values]
+    db.executemany(
+        "INSERT OR REPLACE INTO metrics (job_id, attempt, name, step, value, time) VALUES (?,?,?,?,?,?)", rows
+    )
+    if last_step is not None:
+        db.execute("UPDATE jobs SET step=? WHERE id=? AND attempt=?", (last_step, job, attempt))
+    _advance(db, job, attempt, stream, cursors(db, job, attempt)[stream] + len(data))
+    return bad
+
+
+def add_events(
+    db: sqlite3.Connection, job: str, attempt: int, host: str, offset: int, data: bytes, clock: float
+) -> list[tuple[str, dict[str, Any], float]]:
+    """Stores the whole lines of the events stream; returns the new ones as (code, params, the laptop's time)."""
+    data = _fresh(db, job, attempt, "events", offset, data)
+    at = cursors(db, job, attempt)["events"]
+    events = []
+    for line in data.splitlines(keepends=True):
+        try:
+            value = json.loads(line)
+            code, params = str(value["code"]), dict(value.get("params") or {})
+            time = float(value["time"]) + clock
+        except (ValueError, KeyError, TypeError, RecursionError):
+            code, params, time = "unreadable_event", {"bytes": len(line)}, clock
+        db.execute(
+            "INSERT OR REPLACE INTO events (job_id, attempt, seq, code, params, time, host) VALUES (?,?,?,?,?,?,?)",
+            (job, attempt, at, code, json.dumps(params, ensure_ascii=False), iso(time), host),
+        )
+        at += len(line)
+        events.append((code, params, time))
+    if data:
+        _advance(db, job, attempt, "events", at)
+    return events
+
+
+def _fresh(db: sqlite3.Connection, job: str, attempt: int, stream: str, offset: int, data: bytes) -> bytes:
+    """The part of `data` that is not stored yet."""
+    cursor = cursors(db, job, attempt)[stream]
+    if offset > cursor:
+        raise ValueError(f"{stream} of {job}/{attempt}: bytes {cursor} to {offset} are missing")
+    return data[cursor - offset :]
+
+
+def _advance(db: sqlite3.Connection, job: str, attempt: int, stream: str, cursor: int) -> None:
+    if stream not in CURSORS:
+        raise ValueError(f"no such stream: {stream}")
+    db.execute(f"UPDATE attempts SET {stream}_cursor=? WHERE job_id=? AND attempt=?", (cursor, job, attempt))  # noqa: S608
+
+
+def _point(line: bytes) -> tuple[int, float | None, list[tuple[str, float | None]]] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    step, time = value.pop("step", 0), value.pop("time", None)
+    if isinstance(step, bool) or not isinstance(step, (int, float)) or not math.isfinite(step) or abs(step) >= 1 << 62:
+        return None
+    clean = [(str(name), _number(v)) for name, v in value.items() if v is None or isinstance(v, (int, float))]
+    return int(step), _number(time) if isinstance(time, (int, float)) else None, clean
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,138 @@
+"""The one writer of the database: a thread that gathers what is waiting into one transaction."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from .schema import open_writable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MAX_BATCH = 512  # functions in one transaction
+MAX_WAITING_BYTES = 16 << 20  # of stream data; past it whoever adds waits, and so, through SSH's window, does the host
+CHECKPOINT_PAGES = 8192  # 32 MiB of WAL between checkpoints: fewer copies during a burst
+
+
+class Writer:
+    """Runs functions of the form `f(db, …)` in order, each in a savepoint, many to a transaction.
+
+    A function that raises undoes itself alone; its future carries the exception. `on_commit` is called, on the
+    writer's thread, with the topics that the functions of a committed batch were given.
+    """
+
+    def __init__(self, path: Path, on_commit: Callable[[set[str]], None] | None = None) -> None:
+        self._db = open_writable(path)
+        self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        self._on_commit = on_commit
+        self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._room = threading.Condition()
+        self._waiting_bytes = 0
+        self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
+        self._thread.start()
+
+    def add(self, topic: str, function: Callable[..., T], *args: Any, weight: int = 0) -> Future[T]:
+        """Queues `function(db, *args)`. `weight` is the bytes it holds; blocks while too many are waiting.
+
+        Wait for the future where the next step relies on the write being durable in the database.
+        """
+        future: Future[T] = Future()
+        if weight:
+            with self._room:
+                self._room.wait_for(lambda: self._waiting_bytes < MAX_WAITING_BYTES)
+                self._waiting_bytes += weight
+        self._queue.put(_Task(topic, function, args, weight, future))
+        return future
+
+    def run(self, topic: str, function: Callable[..., T], *args: Any) -> T:
+        """As `add`, and waits for the commit. Raises what the function raised."""
+        return self.add(topic, function, *args).result()
+
+    def close(self) -> None:
+        """Commits what is waiting, then closes the database."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while True:
+            batch, last = self._gather()
+            if batch:
+                self._commit(batch)
+            if last:
+                self._db.close()
+                return
+
+    def _gather(self) -> tuple[list[_Task], bool]:
+        first = self._queue.get()
+        if first is None:
+            return [], True
+        batch = [first]
+        weight = first.weight
+        while len(batch) < MAX_BATCH and weight < MAX_WAITING_BYTES // 2:
+            try:
+                task = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if task is None:
+                return batch, True
+            batch.append(task)
+            weight += task.weight
+        return batch, False
+
+    def _commit(self, batch: list[_Task]) -> None:
+        outcomes: list[tuple[_Task, Any, BaseException | None]] = []
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for task in batch:
+                outcomes.append((task, *self._one(task)))
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            outcomes = [(task, None, error) for task in batch]
+        finally:
+            with self._room:
+                self._waiting_bytes -= sum(task.weight for task in batch)
+                self._room.notify_all()
+        topics = {task.topic for task, _, error in outcomes if error is None and task.topic}
+        for task, value, error in outcomes:
+            if error is None:
+                task.future.set_result(value)
+            else:
+                task.future.set_exception(error)
+        if topics and self._on_commit is not None:
+            try:
+                self._on_commit(topics)
+            except Exception:
+                traceback.print_exc()  # a listener's fault must not stop the writer
+
+    def _one(self, task: _Task) -> tuple[Any, BaseException | None]:
+        self._db.execute("SAVEPOINT task")
+        try:
+            value = task.function(self._db, *task.args)
+        except Exception as error:
+            self._db.execute("ROLLBACK TO task")
+            self._db.execute("RELEASE task")
+            return None, error
+        self._db.execute("RELEASE task")
+        return value, None
+
+
+class _Task:
+    __slots__ = ("args", "function", "future", "topic", "weight")
+
+    def __init__(
+        self, topic: str, function: Callable[..., Any], args: tuple[Any, ...], weight: int, future: Future[Any]
+    ) -> None:
+        self.topic = topic
+        self.function = function
+        self.args = args
+        self.weight = weight
+        self.future = future
