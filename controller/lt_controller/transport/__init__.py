@@ -1,0 +1,1 @@
+"""How the laptop reaches a host: commands and streams over Fabric, files by rsync, both with strict host keys."""

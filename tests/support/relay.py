@@ -1,0 +1,175 @@
+"""A TCP relay in user space: the link between laptop and host, which tests cut, delay and silence."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections import deque
+from types import TracebackType
+
+
+class Relay:
+    """Listens on a free port of loopback (`port`) and carries each connection to `target`.
+
+    `latency` seconds are added in each direction. `cut_after` bytes, counted over both directions of all
+    connections, everything is cut, once.
+    """
+
+    def __init__(self, target: int, *, latency: float = 0.0, cut_after: int | None = None) -> None:
+        self.target = target
+        self.latency = latency
+        self.cut_after = cut_after
+        self.carried = 0  # bytes, both directions
+        self.accepted = 0  # connections
+        self.cuts = 0
+        self._refusing = False
+        self._silent = threading.Event()
+        self._lock = threading.Lock()
+        self._links: list[_Link] = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Resets every connection, and resets new ones until `heal`."""
+        self._refusing = True
+        self.reset()
+
+    def reset(self) -> None:
+        """Resets every connection; new ones are carried again at once."""
+        with self._lock:
+            links, self._links = self._links, []
+        self.cuts += 1
+        for link in links:
+            link.reset()
+
+    def silence(self) -> None:
+        """Drops all bytes without a word, on old and new connections, until `heal`: a half-open link.
+
+        What was dropped is lost, so `heal` resets the connections that stood during the silence.
+        """
+        self._silent.set()
+
+    def heal(self) -> None:
+        """Carries again."""
+        if self._silent.is_set():
+            self.reset()
+            self._silent.clear()
+        self._refusing = False
+
+    def close(self) -> None:
+        """Ends the relay and its connections."""
+        # shutdown wakes the thread in accept(); close alone would not
+        try:
+            self._server.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._server.close()
+        self.cut()
+
+    def __enter__(self) -> Relay:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                near, _ = self._server.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            if self._refusing:
+                _reset(near)
+                continue
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                _reset(near)
+                continue
+            link = _Link(self, near, far)
+            with self._lock:
+                self._links.append(link)
+            link.start()
+
+    def count(self, size: int) -> bool:
+        """Counts `size` bytes about to be carried; False if they must not be (silence, or the limit reached)."""
+        if self._silent.is_set():
+            return False
+        with self._lock:
+            self.carried += size
+            over = self.cut_after is not None and self.carried > self.cut_after
+            if over:
+                self.cut_after = None
+        if over:
+            self.reset()
+        return not over
+
+
+class _Link:
+    def __init__(self, relay: Relay, near: socket.socket, far: socket.socket) -> None:
+        self._relay = relay
+        self._near = near
+        self._far = far
+        for end in (near, far):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def start(self) -> None:
+        for a, b in ((self._near, self._far), (self._far, self._near)):
+            pump = self._pump_late if self._relay.latency else self._pump
+            threading.Thread(target=pump, args=(a, b), daemon=True).start()
+
+    def reset(self) -> None:
+        _reset(self._near)
+        _reset(self._far)
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(1 << 18):
+                if self._relay.count(len(data)):
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.reset()
+
+    def _pump_late(self, source: socket.socket, sink: socket.socket) -> None:
+        queue: deque[tuple[float, bytes]] = deque()
+        ready = threading.Condition()
+
+        def deliver() -> None:
+            try:
+                while True:
+                    with ready:
+                        ready.wait_for(lambda: queue)
+                        due, data = queue.popleft()
+                    time.sleep(max(0.0, due - time.monotonic()))
+                    if not data:
+                        sink.shutdown(socket.SHUT_WR)
+                        return
+                    if self._relay.count(len(data)):
+                        sink.sendall(data)
+            except OSError:
+                self.reset()
+
+        threading.Thread(target=deliver, daemon=True).start()
+        data = b"?"
+        while data:
+            try:
+                data = source.recv(1 << 18)
+            except OSError:
+                data = b""
+            with ready:
+                queue.append((time.monotonic() + self._relay.latency, data))
+                ready.notify()
+
+
+def _reset(end: socket.socket) -> None:
+    # SO_LINGER 0 makes close send a reset; shutdown first wakes a thread that sits in recv on it.
+    try:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        end.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+    end.close()
