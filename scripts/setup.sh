@@ -1,9 +1,7 @@
 #!/bin/sh
 # Makes this checkout ready: system packages, a virtual environment in .venv, torch, and the project with its extras.
 #
-#   scripts/setup.sh            all of it; what is already there is left alone, so a second run takes a moment
-#   scripts/setup.sh --check    only says what is missing
-#
+# What is already there is left alone, so a second run takes a moment.
 # PYTHON=/path/to/python chooses the interpreter. Pip runs plainly: your own index, mirror, proxy and find-links count.
 # Why torch is a step of its own, and which torch is taken: docs/dependencies.md.
 set -eu
@@ -28,7 +26,6 @@ missing_packages() {
     have sshd || echo openssh-server
     have rsync || echo rsync
     have git || echo git
-    ps --version >/dev/null 2>&1 || echo procps
 }
 
 # Runs its arguments as root, without asking anything. Fails where that may not be.
@@ -134,13 +131,6 @@ install_project() {
     say "installing the project with its extras"
     "$VENV/bin/python" -m pip install --quiet --editable '.[train,test,dev]'
 }
-
-if [ "${1:-}" = "--check" ]; then
-    missing=$(missing_packages | tr '\n' ' ')
-    [ -z "$missing" ] || say "system packages missing: $missing"
-    [ -x "$VENV/bin/lt" ] || say "$VENV is not made yet: run make"
-    exit 0
-fi
 
 system_packages
 make_venv
