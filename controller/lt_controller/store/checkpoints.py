@@ -1,0 +1,158 @@
+"""Checkpoints as the hosts report them, and how far each has come home."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.records import Manifest, from_dict, to_dict
+
+from .times import iso, now
+
+WAITING = ("pending", "pulling")
+
+
+def add(
+    db: sqlite3.Connection, job: str, attempt: int, manifest: Manifest, which: str | None, clock: float
+) -> str | None:
+    """Records a checkpoint once; what the policy `which` wants comes home. Its pull state, or None if known already."""
+    known = db.execute(
+        "SELECT 1 FROM checkpoints WHERE job_id=? AND attempt=? AND name=?", (job, attempt, manifest.name)
+    ).fetchone()
+    if known is not None:
+        return None
+    state = "pending" if wanted(manifest, which) else "none"
+    if state == "pending" and (which != "all" or manifest.kind == "files") and manifest.kind != "final":
+        db.execute(
+            "UPDATE checkpoints SET pull_state='skipped' WHERE job_id=? AND kind=? AND pull_state='pending'",
+            (job, manifest.kind),
+        )
+    db.execute(
+        "INSERT INTO checkpoints (job_id, attempt, name, kind, step, metric, best, resumable, size, created_at,"
+        " pull_state, manifest) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            job,
+            attempt,
+            manifest.name,
+            manifest.kind,
+            manifest.step,
+            manifest.metric,
+            int(manifest.best),
+            int(manifest.resumable),
+            manifest.size,
+            iso(manifest.created_at + clock) if manifest.created_at else now(),
+            state,
+            json.dumps(to_dict(manifest), ensure_ascii=False),
+        ),
+    )
+    _sum_up(db, job)
+    return state
+
+
+def wanted(manifest: Manifest, which: str | None) -> bool:
+    """Whether the pull policy `last`, `best`, `all` or `none` brings this one home. `last` takes each as it comes."""
+    if which == "none":
+        return False
+    if manifest.kind in ("final", "files") or which in (None, "all", "last"):
+        return True
+    return manifest.best
+
+
+def gone(db: sqlite3.Connection, job: str, attempt: int, name: str) -> None:
+    """The host has rotated it away. What waited for a pull is skipped; a newer one stands for it."""
+    db.execute(
+        "UPDATE checkpoints SET host_state='rotated',"
+        " pull_state = CASE WHEN pull_state IN ('pending','failed') THEN 'skipped' ELSE pull_state END"
+        " WHERE job_id=? AND attempt=? AND name=?",
+        (job, attempt, name),
+    )
+    _sum_up(db, job)
+
+
+def request(db: sqlite3.Connection, job: str, names: list[str] | None) -> int:
+    """Marks checkpoints for a pull: those named, or whatever is on the host and not yet home. How many.
+
+    Raises LtError `no_such_checkpoint` for a name that the job has not, `checkpoint_gone` for one the host rotated.
+    """
+    rows = db.execute(
+        "SELECT attempt, name, host_state, pull_state FROM checkpoints WHERE job_id=? ORDER BY attempt, step", (job,)
+    ).fetchall()
+    if names is not None:
+        for name in names:
+            found = [row for row in rows if row[1] == name]
+            if not found:
+                raise LtError("no_such_checkpoint", name=name, known=[row[1] for row in rows])
+            if not any(row[2] == "present" or row[3] == "pulled" for row in found):
+                raise LtError("checkpoint_gone", name=name)
+    marked = 0
+    for attempt, name, host_state, pull_state in rows:
+        if host_state == "present" and pull_state not in ("pulled", *WAITING) and (names is None or name in names):
+            set_pull(db, job, attempt, name, "pending")
+            marked += 1
+    return marked
+
+
+def set_pull(
+    db: sqlite3.Connection,
+    job: str,
+    attempt: int,
+    name: str,
+    state: str,
+    path: str | None = None,
+    error: dict[str, Any] | None = None,
+) -> None:
+    """Moves one checkpoint along `none → pending → pulling → pulled | failed`."""
+    db.execute(
+        "UPDATE checkpoints SET pull_state=?, path=coalesce(?, path), error=? WHERE job_id=? AND attempt=? AND name=?",
+        (state, path, json.dumps(error, ensure_ascii=False) if error else None, job, attempt, name),
+    )
+    _sum_up(db, job)
+
+
+def forget_home(db: sqlite3.Connection, job: str, attempt: int, name: str) -> None:
+    """A newer checkpoint has taken its place at home (policies `last` and `best`)."""
+    db.execute(
+        "UPDATE checkpoints SET pull_state='skipped', path=NULL WHERE job_id=? AND attempt=? AND name=?",
+        (job, attempt, name),
+    )
+
+
+def next_pull(db: sqlite3.Connection, host: str, passed_over: set[tuple[str, int, str]]) -> dict[str, Any] | None:
+    """The next checkpoint to pull from `host`: final ones first, then the newest."""
+    rows = db.execute(
+        "SELECT c.job_id, c.attempt, c.name, c.kind, c.manifest, j.name, j.pull FROM checkpoints c"
+        " JOIN attempts a ON a.job_id = c.job_id AND a.attempt = c.attempt JOIN jobs j ON j.id = c.job_id"
+        " WHERE a.host=? AND c.pull_state IN ('pending','pulling') AND c.host_state='present' AND j.removed=0"
+        " ORDER BY c.kind='final' DESC, c.created_at DESC",
+        (host,),
+    ).fetchall()
+    for job, attempt, name, kind, manifest, job_name, pull in rows:
+        if (job, attempt, name) not in passed_over:
+            return {
+                "job": job,
+                "attempt": attempt,
+                "name": name,
+                "kind": kind,
+                "manifest": from_dict(Manifest, json.loads(manifest)),
+                "job_name": job_name,
+                "which": json.loads(pull).get("which"),
+            }
+    return None
+
+
+def names(db: sqlite3.Connection, job: str, attempt: int) -> list[str]:
+    """The manifests of an attempt that are known here."""
+    rows = db.execute("SELECT name FROM checkpoints WHERE job_id=? AND attempt=?", (job, attempt))
+    return [row[0] for row in rows]
+
+
+def _sum_up(db: sqlite3.Connection, job: str) -> None:
+    found = {row[0] for row in db.execute("SELECT DISTINCT pull_state FROM checkpoints WHERE job_id=?", (job,))}
+    for state in ("pulling", "pending", "failed", "pulled"):
+        if state in found:
+            break
+    else:
+        state = "none"
+    db.execute("UPDATE jobs SET pull_state=? WHERE id=?", (state, job))

@@ -1,0 +1,150 @@
+"""Jobs and attempts: how they come to be, change state and end. Every function runs in the writer's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from typing import Any
+
+from lt_agent.protocol import states
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.records import ExitRecord, JobSpec, ResumeFrom, from_dict, to_dict
+
+from .times import iso, now
+
+
+def take_submit(db: sqlite3.Connection, intent: str, params: dict[str, Any]) -> str:
+    """Turns a submit intent into a job with its first attempt and closes the intent; again is harmless. The job's id."""
+    spec = from_dict(JobSpec, params["spec"])
+    known = db.execute("SELECT 1 FROM jobs WHERE id=?", (spec.job,)).fetchone()
+    if known is None:
+        recipe = spec.recipe
+        db.execute(
+            "INSERT INTO jobs (id, name, host, recipe, method, kind, owner, state, attempt, created_at, spec, pull)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                spec.job,
+                spec.name,
+                params["host"],
+                params.get("recipe_name") or (" ".join(spec.argv) if spec.kind == "command" else None),
+                recipe.get("method"),
+                spec.kind,
+                spec.owner,
+                states.QUEUED,
+                spec.attempt,
+                iso(spec.created_at) if spec.created_at else now(),
+                json.dumps(to_dict(spec), ensure_ascii=False),
+                json.dumps(
+                    {"which": params.get("pull"), "data": params.get("data") or [], "code": params.get("code")},
+                    ensure_ascii=False,
+                ),
+            ),
+        )
+        _insert_attempt(db, spec.job, spec.attempt, params["host"], None)
+    db.execute("UPDATE intents SET state='done', done_at=? WHERE id=?", (now(), intent))
+    return spec.job
+
+
+def set_state(
+    db: sqlite3.Connection, job: str, attempt: int, state: str, reason: str | None = None, time: str | None = None
+) -> bool:
+    """Moves an attempt, and its job if it is the job's newest, to `state` where the table of states allows it."""
+    row = db.execute("SELECT state FROM attempts WHERE job_id=? AND attempt=?", (job, attempt)).fetchone()
+    if row is None or not states.can_transition(row[0], state):
+        return False
+    when = time or now()
+    db.execute("UPDATE attempts SET state=?, reason=? WHERE job_id=? AND attempt=?", (state, reason, job, attempt))
+    if state == states.RUNNING:
+        db.execute("UPDATE attempts SET started_at=? WHERE job_id=? AND attempt=?", (when, job, attempt))
+    newest = db.execute("SELECT attempt, state FROM jobs WHERE id=?", (job,)).fetchone()
+    if newest is not None and newest[0] == attempt:
+        db.execute("UPDATE jobs SET state=?, reason=? WHERE id=?", (state, reason, job))
+        if state == states.RUNNING:
+            db.execute("UPDATE jobs SET started_at=coalesce(started_at, ?) WHERE id=?", (when, job))
+        if state in states.RESTING:
+            db.execute("UPDATE jobs SET finished_at=? WHERE id=?", (when, job))
+    return True
+
+
+def end_attempt(db: sqlite3.Connection, job: str, attempt: int, record: ExitRecord, clock: float) -> bool:
+    """Writes how an attempt ended; the first word stands. `clock` is added to the host's times."""
+    row = db.execute("SELECT exit FROM attempts WHERE job_id=? AND attempt=?", (job, attempt)).fetchone()
+    if row is None or row[0] is not None:
+        return False
+    finished = iso(record.finished_at + clock) if record.finished_at else now()
+    db.execute(
+        "UPDATE attempts SET exit=?, finished_at=?, state=?, reason=? WHERE job_id=? AND attempt=?",
+        (json.dumps(to_dict(record), ensure_ascii=False), finished, record.state, record.reason, job, attempt),
+    )
+    db.execute(
+        "UPDATE jobs SET state=?, reason=?, message=?, finished_at=?, exit_code=? WHERE id=? AND attempt=?",
+        (record.state, record.reason, record.message or None, finished, record.exit_code, job, attempt),
+    )
+    return True
+
+
+def fail(db: sqlite3.Connection, job: str, attempt: int, error: LtError) -> None:
+    """Ends an attempt that never reached its host: `error` says why."""
+    db.execute(
+        "UPDATE jobs SET message=? WHERE id=? AND attempt=?",
+        (json.dumps(error.as_dict(), ensure_ascii=False), job, attempt),
+    )
+    set_state(db, job, attempt, states.FAILED, error.code)
+    add_event(db, job, attempt, None, "staging_failed", error.as_dict())
+
+
+def new_attempt(db: sqlite3.Connection, job: str, resume: ResumeFrom | None) -> int:
+    """Begins the next attempt of a resting job. Raises LtError `job_not_resting`."""
+    row = db.execute("SELECT state, attempt, host, spec FROM jobs WHERE id=?", (job,)).fetchone()
+    if row is None or row[0] not in states.RESTING:
+        raise LtError("job_not_resting", job=job, state=row[0] if row else "unknown")
+    attempt = int(row[1]) + 1
+    spec = replace(from_dict(JobSpec, json.loads(row[3])), attempt=attempt, resume=resume)
+    db.execute(
+        "UPDATE jobs SET attempt=?, state=?, reason=NULL, message=NULL, finished_at=NULL, exit_code=NULL, spec=?"
+        " WHERE id=?",
+        (attempt, states.QUEUED, json.dumps(to_dict(spec), ensure_ascii=False), job),
+    )
+    _insert_attempt(db, job, attempt, row[2], resume)
+    return attempt
+
+
+def add_event(
+    db: sqlite3.Connection, job: str | None, attempt: int | None, host: str | None, code: str, params: dict[str, Any]
+) -> None:
+    """An event of the controller's own. Its number is negative, so that it never meets a host's byte offset."""
+    seq = db.execute("SELECT coalesce(min(seq), 0) - 1 FROM events WHERE seq < 0").fetchone()[0]
+    db.execute(
+        "INSERT INTO events (job_id, attempt, seq, code, params, time, host) VALUES (?,?,?,?,?,?,?)",
+        (job, attempt, seq, code, json.dumps(params, ensure_ascii=False), now(), host),
+    )
+
+
+def set_total_steps(db: sqlite3.Connection, job: str, attempt: int, total: int) -> None:
+    """The true number of steps, as the worker planned it."""
+    db.execute("UPDATE jobs SET total_steps=? WHERE id=? AND attempt=?", (total, job, attempt))
+
+
+def remove(db: sqlite3.Connection, job: str) -> None:
+    """Forgets a job whose folder on the host is gone. Its row stays, marked, so that its name is never given again."""
+    for table in ("logs", "metrics", "events", "checkpoints"):
+        db.execute(f"DELETE FROM {table} WHERE job_id=?", (job,))  # noqa: S608
+    db.execute("UPDATE jobs SET removed=1 WHERE id=?", (job,))
+
+
+def unfinished(db: sqlite3.Connection, host: str) -> list[tuple[str, int, str, str, str]]:
+    """(job, attempt, state, spec, pull) of the attempts on `host` that have no exit record yet, oldest first."""
+    return db.execute(
+        "SELECT a.job_id, a.attempt, a.state, j.spec, j.pull FROM attempts a JOIN jobs j ON j.id = a.job_id"
+        " WHERE a.host=? AND a.exit IS NULL AND a.state NOT IN ('failed', 'cancelled') AND j.removed=0"
+        " AND a.attempt = j.attempt ORDER BY a.job_id",
+        (host,),
+    ).fetchall()
+
+
+def _insert_attempt(db: sqlite3.Connection, job: str, attempt: int, host: str, resume: ResumeFrom | None) -> None:
+    db.execute(
+        "INSERT INTO attempts (job_id, attempt, host, state, resume) VALUES (?,?,?,?,?)",
+        (job, attempt, host, states.QUEUED, json.dumps(to_dict(resume)) if resume else None),
+    )
