@@ -63,7 +63,7 @@ class Home:
 
     @property
     def controller_sock(self) -> Path:
-        """The controller's socket. A Unix socket's path is limited to about 100 bytes, so a deep home gets a short one."""
+        """The controller's socket. Such a path may have about 100 bytes, so a deep home gets a short one."""
         path = self.path / "controller.sock"
         if len(os.fsencode(path)) < 100:
             return path

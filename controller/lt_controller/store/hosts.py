@@ -58,7 +58,8 @@ def add_facts(db: sqlite3.Connection, host: str, facts: dict[str, Any]) -> None:
         (host, now(), json.dumps(facts, ensure_ascii=False)),
     )
     db.execute(
-        "DELETE FROM facts WHERE host=? AND time NOT IN (SELECT time FROM facts WHERE host=? ORDER BY time DESC LIMIT ?)",
+        "DELETE FROM facts WHERE host=?"
+        " AND time NOT IN (SELECT time FROM facts WHERE host=? ORDER BY time DESC LIMIT ?)",
         (host, host, KEPT_FACTS),
     )
 

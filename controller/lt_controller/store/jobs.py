@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
@@ -15,7 +15,10 @@ from .times import iso, now
 
 
 def take_submit(db: sqlite3.Connection, intent: str, params: dict[str, Any]) -> str:
-    """Turns a submit intent into a job with its first attempt and closes the intent; again is harmless. The job's id."""
+    """Turns a submit intent into a job with its first attempt and closes the intent. Again is harmless.
+
+    Returns the job's id.
+    """
     spec = from_dict(JobSpec, params["spec"])
     known = db.execute("SELECT 1 FROM jobs WHERE id=?", (spec.job,)).fetchone()
     if known is None:
@@ -49,9 +52,12 @@ def take_submit(db: sqlite3.Connection, intent: str, params: dict[str, Any]) -> 
 def set_state(
     db: sqlite3.Connection, job: str, attempt: int, state: str, reason: str | None = None, time: str | None = None
 ) -> bool:
-    """Moves an attempt, and its job if it is the job's newest, to `state` where the table of states allows it."""
+    """Moves an attempt, and its job if it is the job's newest, to `state` where the table of states allows it.
+
+    Never to an end: that is the exit record's to say (`end_attempt`).
+    """
     row = db.execute("SELECT state FROM attempts WHERE job_id=? AND attempt=?", (job, attempt)).fetchone()
-    if row is None or not states.can_transition(row[0], state):
+    if row is None or state in states.RESTING or not states.can_transition(row[0], state):
         return False
     when = time or now()
     db.execute("UPDATE attempts SET state=?, reason=? WHERE job_id=? AND attempt=?", (state, reason, job, attempt))
@@ -62,8 +68,6 @@ def set_state(
         db.execute("UPDATE jobs SET state=?, reason=? WHERE id=?", (state, reason, job))
         if state == states.RUNNING:
             db.execute("UPDATE jobs SET started_at=coalesce(started_at, ?) WHERE id=?", (when, job))
-        if state in states.RESTING:
-            db.execute("UPDATE jobs SET finished_at=? WHERE id=?", (when, job))
     return True
 
 
@@ -84,14 +88,11 @@ def end_attempt(db: sqlite3.Connection, job: str, attempt: int, record: ExitReco
     return True
 
 
-def fail(db: sqlite3.Connection, job: str, attempt: int, error: LtError) -> None:
-    """Ends an attempt that never reached its host: `error` says why."""
-    db.execute(
-        "UPDATE jobs SET message=? WHERE id=? AND attempt=?",
-        (json.dumps(error.as_dict(), ensure_ascii=False), job, attempt),
-    )
-    set_state(db, job, attempt, states.FAILED, error.code)
-    add_event(db, job, attempt, None, "staging_failed", error.as_dict())
+def end_here(db: sqlite3.Connection, job: str, attempt: int, state: str, error: LtError) -> None:
+    """Ends an attempt that never reached its host: `failed` or `cancelled`, and `error` says why."""
+    message = json.dumps(error.as_dict(), ensure_ascii=False)
+    end_attempt(db, job, attempt, ExitRecord(state=state, reason=error.code, message=message), 0.0)
+    add_event(db, job, attempt, None, "ended_before_start", error.as_dict())
 
 
 def new_attempt(db: sqlite3.Connection, job: str, resume: ResumeFrom | None) -> int:
@@ -133,14 +134,29 @@ def remove(db: sqlite3.Connection, job: str) -> None:
     db.execute("UPDATE jobs SET removed=1 WHERE id=?", (job,))
 
 
-def unfinished(db: sqlite3.Connection, host: str) -> list[tuple[str, int, str, str, str]]:
-    """(job, attempt, state, spec, pull) of the attempts on `host` that have no exit record yet, oldest first."""
-    return db.execute(
-        "SELECT a.job_id, a.attempt, a.state, j.spec, j.pull FROM attempts a JOIN jobs j ON j.id = a.job_id"
-        " WHERE a.host=? AND a.exit IS NULL AND a.state NOT IN ('failed', 'cancelled') AND j.removed=0"
-        " AND a.attempt = j.attempt ORDER BY a.job_id",
+class Unfinished(NamedTuple):
+    """An attempt without an exit record."""
+
+    job: str
+    attempt: int
+    newest: bool  # the job's newest attempt; an older one is only followed to its end
+    state: str
+    spec: JobSpec
+    sources: dict[str, Any]  # the submit's `data`, `code` and `which` (the pull policy)
+
+
+def unfinished(db: sqlite3.Connection, host: str) -> list[Unfinished]:
+    """The attempts on `host` that have not ended as far as is known here, oldest job first."""
+    rows = db.execute(
+        "SELECT a.job_id, a.attempt, a.attempt = j.attempt, a.state, j.spec, j.pull"
+        " FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.host=? AND a.exit IS NULL AND j.removed=0"
+        " ORDER BY a.job_id, a.attempt",
         (host,),
     ).fetchall()
+    return [
+        Unfinished(row[0], row[1], bool(row[2]), row[3], from_dict(JobSpec, json.loads(row[4])), json.loads(row[5]))
+        for row in rows
+    ]
 
 
 def _insert_attempt(db: sqlite3.Connection, job: str, attempt: int, host: str, resume: ResumeFrom | None) -> None:

@@ -1,4 +1,4 @@
-"""What flows in from the hosts. Each function writes the data and moves the cursor, in the one transaction it runs in."""
+"""What flows in from the hosts. Each function writes the data and moves its cursor, in one transaction."""
 
 from __future__ import annotations
 

@@ -93,10 +93,10 @@ class Writer:
             for task in batch:
                 outcomes.append((task, *self._one(task)))
             self._db.execute("COMMIT")
-        except sqlite3.Error as error:
+        except sqlite3.Error as failure:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            outcomes = [(task, None, error) for task in batch]
+            outcomes = [(task, None, failure) for task in batch]
         finally:
             with self._room:
                 self._waiting_bytes -= sum(task.weight for task in batch)
