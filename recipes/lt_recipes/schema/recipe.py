@@ -1,0 +1,46 @@
+"""What recipes of every method share. A method is a subclass in its own file, listed in `methods.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PrivateAttr, model_validator
+
+from .base import Duration, Natural, Section
+from .data import DatasetSection
+from .model import AdapterSection, ModelSection
+from .run import EnvSection, EvalSection, ResourcesSection, SaveSection
+from .train import TrainSection
+
+
+class Recipe(Section):
+    """A whole recipe. `model_dump(mode="json")` is the form in which it is stored and sent to a host."""
+
+    version: Literal[1] = Field(description="of this format: 1")
+    method: str = Field(description="how to train: sft")
+    description: str = Field(default="", description="a line for people")
+    model: ModelSection = Field(description="what is trained")
+    adapter: AdapterSection | None = Field(default=None, description="absent: all weights are trained")
+    datasets: list[DatasetSection] = Field(min_length=1, description="what is learned from")
+    train: TrainSection = Field(default_factory=TrainSection, description="arguments of the training")
+    eval: EvalSection = Field(default_factory=EvalSection, description="measuring on held-out rows")
+    save: SaveSection = Field(default_factory=SaveSection, description="checkpoints")
+    resources: ResourcesSection = Field(default_factory=ResourcesSection, description="what the run needs")
+    env: EnvSection = Field(default_factory=EnvSection, description="which Python runs it")
+    seed: Natural = Field(default=42, description="of weights, row order and the held-out rows")
+    timeout: Duration | None = Field(default=None, description="stop (and save) after so long a run: 12h")
+    stop_grace: Duration = Field(default=300.0, description="how long a stop may take to save: 5m")
+
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where a relative path is looked for after the working folder: beside the recipe's file."""
+        return self._folder
+
+    @model_validator(mode="after")
+    def _best_needs_evaluation(self) -> Recipe:
+        if self.save.pull == "best" and not self.eval.active:
+            raise ValueError("save.pull: best needs an evaluation: give eval.val_set_size or eval.datasets")
+        return self

@@ -1,0 +1,50 @@
+"""`method: sft`: supervised fine-tuning through TRL's SFTTrainer."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from .base import Count, NotNegative, Text
+from .recipe import Recipe
+from .train import TrainSection
+
+
+class SftTrainSection(TrainSection):
+    """`train:` of `method: sft`: the names of TRL's SFTConfig beside those of transformers."""
+
+    max_length: Count | None = Field(
+        default=None, description="tokens per row, longer ones are cut; null: never cut; default 1024"
+    )
+    packing: bool | None = Field(default=None, description="fill each row with several examples")
+    packing_strategy: Literal["bfd", "bfd_split", "wrapped"] | None = Field(
+        default=None, description="how examples are packed; default bfd"
+    )
+    eval_packing: bool | None = Field(default=None, description="packing when evaluating; default as packing")
+    padding_free: bool | None = Field(default=None, description="no padding; needs flash attention")
+    pad_to_multiple_of: Count | None = Field(default=None, description="pad rows to a multiple of this many tokens")
+    completion_only_loss: bool | None = Field(
+        default=None, description="learn from the completion alone; default true for prompt_completion"
+    )
+    assistant_only_loss: bool | None = Field(
+        default=None, description="learn from the assistant's turns alone; the chat template must mark them"
+    )
+    loss_type: Literal["nll", "dft"] | None = Field(default=None, description="default nll")
+    shuffle_dataset: bool | None = Field(default=None, description="shuffle rows once before training")
+    dataset_num_proc: Count | None = Field(default=None, description="processes that tokenize")
+    chat_template_path: Text | None = Field(
+        default=None, description="a Jinja file or a tokenizer whose chat template is used"
+    )
+    eos_token: Text | None = Field(default=None, description="the token that ends a turn")
+    activation_offloading: bool | None = Field(default=None, description="keep activations in main memory")
+    router_aux_loss_coef: NotNegative | None = Field(
+        default=None, description="weight of the load-balancing loss of a mixture of experts"
+    )
+
+
+class SftRecipe(Recipe):
+    """Learn from examples of what to write."""
+
+    method: Literal["sft"]
+    train: SftTrainSection = Field(default_factory=SftTrainSection, description="arguments of the training")
