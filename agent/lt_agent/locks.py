@@ -1,0 +1,60 @@
+"""flock, the one kind of lock here: the kernel lets go of it when its last holder dies, however it dies."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+from pathlib import Path
+
+
+def try_lock(path: Path, *, shared: bool = False) -> int | None:
+    """A descriptor that holds the lock on `path` (made if absent), or None if another process holds it.
+
+    The lock lives until every copy of the descriptor is closed, in this process and those forked from it. The
+    descriptor is closed by exec; who wants it inherited says so. Raises OSError if the file can't be opened, and
+    if it is a link.
+    """
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(fd)
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                return None
+            raise
+        if _is_still(path, fd):
+            return fd
+        os.close(fd)  # deleted between our open and our lock: the lock of a file that nobody else can find
+
+
+def lock(path: Path, timeout: float, *, shared: bool = False) -> int | None:
+    """As `try_lock`, trying for `timeout` seconds: for locks that others hold for moments only."""
+    deadline = time.monotonic() + timeout
+    while True:
+        fd = try_lock(path, shared=shared)
+        if fd is not None or time.monotonic() >= deadline:
+            return fd
+        time.sleep(0.01)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock at this moment. A file that is not there is not locked, nor made."""
+    if not path.exists():
+        return False
+    fd = try_lock(path, shared=True)
+    if fd is None:
+        return True
+    os.close(fd)
+    return False
+
+
+def _is_still(path: Path, fd: int) -> bool:
+    try:
+        there = os.stat(path)
+    except FileNotFoundError:
+        return False
+    mine = os.fstat(fd)
+    return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
