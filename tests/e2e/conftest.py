@@ -1,0 +1,62 @@
+"""What every end-to-end test stands on: a laptop with an empty LT_HOME, a host over a private sshd, nothing left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from support.laptop import Laptop, processes_under
+from support.sshd import SshHost, find_sshd, make_host
+from support.wait import until
+
+
+@pytest.fixture
+def laptop(tmp_path: Path) -> Iterator[Laptop]:
+    """A person's laptop. At the end its controller stops, and no process of it or of its hosts may be left."""
+    work = tmp_path / "work"
+    work.mkdir()
+    laptop = Laptop(tmp_path / "lt home", work)
+    laptop.home.mkdir(mode=0o700)
+    yield laptop
+    laptop.lt("controller", "stop", code=None, timeout=30)
+    try:
+        until(lambda: not _left(tmp_path, laptop), 20, "every process of the test has ended")
+    finally:
+        left = _left(tmp_path, laptop)
+        for process in left:
+            process.kill()
+        psutil.wait_procs(left, timeout=5)
+
+
+@pytest.fixture
+def box(tmp_path: Path, laptop: Laptop) -> Iterator[SshHost]:
+    """A host named `box`, in the laptop's inventory with its key known. Its home has a space, quotes and a dollar."""
+    if find_sshd() is None:
+        pytest.skip("OpenSSH's server is not installed")
+    made = make_host(tmp_path / "box", lt_home=laptop.home)
+    laptop.add_host(made.host)
+    yield made
+    end_jobs(tmp_path / "box")
+    made.sshd.stop()
+
+
+def end_jobs(folder: Path) -> None:
+    """Kills what a failed test left running on a host, so that the next one has the machine for itself."""
+    workers = [p for p in processes_under(folder) if "LT_JOB" in _environ(p)]
+    for process in workers:
+        process.kill()
+
+
+def _left(folder: Path, laptop: Laptop) -> list[psutil.Process]:
+    sshd = [p for p in processes_under(folder) if "sshd" in p.name()]
+    return [p for p in {*processes_under(folder), *laptop.processes()} if p not in sshd]
+
+
+def _environ(process: psutil.Process) -> dict[str, str]:
+    try:
+        return process.environ()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return {}
