@@ -148,6 +148,16 @@ def names(db: sqlite3.Connection, job: str, attempt: int) -> list[str]:
     return [row[0] for row in rows]
 
 
+def only_on_host(db: sqlite3.Connection, job: str) -> list[str]:
+    """Checkpoints that the host still holds, that were meant to come home, and that no verified pull has brought."""
+    rows = db.execute(
+        "SELECT name FROM checkpoints WHERE job_id=? AND host_state='present'"
+        " AND pull_state IN ('pending','pulling','failed')",
+        (job,),
+    )
+    return [row[0] for row in rows]
+
+
 def _sum_up(db: sqlite3.Connection, job: str) -> None:
     found = {row[0] for row in db.execute("SELECT DISTINCT pull_state FROM checkpoints WHERE job_id=?", (job,))}
     for state in ("pulling", "pending", "failed", "pulled"):
@@ -156,3 +166,12 @@ def _sum_up(db: sqlite3.Connection, job: str) -> None:
     else:
         state = "none"
     db.execute("UPDATE jobs SET pull_state=? WHERE id=?", (state, job))
+
+
+def hosts_waiting(db: sqlite3.Connection) -> set[str]:
+    """The hosts that hold checkpoints which are to come home."""
+    rows = db.execute(
+        "SELECT DISTINCT a.host FROM checkpoints c JOIN attempts a ON a.job_id=c.job_id AND a.attempt=c.attempt"
+        " WHERE c.pull_state IN ('pending','pulling') AND c.host_state='present'"
+    )
+    return {row[0] for row in rows}

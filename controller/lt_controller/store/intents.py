@@ -4,19 +4,40 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import Any
+from typing import Any, NamedTuple
 
 from lt_agent.protocol.errors import LtError
 
 from .times import now
 
 
-def pending(db: sqlite3.Connection) -> list[tuple[str, str, str | None, dict[str, Any]]]:
-    """(id, kind, job, params), in the order in which they were made."""
+class Intent(NamedTuple):
+    """One request. `job` is empty for a submit, which makes its job."""
+
+    id: str
+    kind: str
+    job: str
+    params: dict[str, Any]
+
+
+def pending_submits(db: sqlite3.Connection) -> list[Intent]:
+    """Submits that have not become jobs yet, in the order in which they were made."""
+    return _intents(db.execute(f"{_SELECT} WHERE state='pending' AND kind='submit' ORDER BY i.rowid"))
+
+
+def pending_on(db: sqlite3.Connection, host: str) -> list[Intent]:
+    """What is asked of the jobs whose newest attempt is on `host`."""
+    where = "JOIN jobs j ON j.id = i.job_id WHERE i.state='pending' AND i.kind!='submit' AND j.host=?"
+    return _intents(db.execute(f"{_SELECT} {where} ORDER BY i.rowid", (host,)))
+
+
+def hosts_asked(db: sqlite3.Connection) -> set[str]:
+    """The hosts that requests are pending for."""
     rows = db.execute(
-        "SELECT id, kind, job_id, params FROM intents WHERE state IN ('pending','doing') ORDER BY rowid"
-    ).fetchall()
-    return [(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
+        "SELECT DISTINCT j.host FROM intents i JOIN jobs j ON j.id = i.job_id"
+        " WHERE i.state='pending' AND i.kind!='submit'"
+    )
+    return {row[0] for row in rows}
 
 
 def done(db: sqlite3.Connection, intent: str) -> None:
@@ -30,3 +51,10 @@ def failed(db: sqlite3.Connection, intent: str, error: LtError) -> None:
         "UPDATE intents SET state='failed', error=?, done_at=? WHERE id=?",
         (json.dumps(error.as_dict(), ensure_ascii=False), now(), intent),
     )
+
+
+_SELECT = "SELECT i.id, i.kind, coalesce(i.job_id, ''), i.params FROM intents i"
+
+
+def _intents(rows: sqlite3.Cursor) -> list[Intent]:
+    return [Intent(row[0], row[1], row[2], json.loads(row[3])) for row in rows.fetchall()]

@@ -127,6 +127,41 @@ def set_total_steps(db: sqlite3.Connection, job: str, attempt: int, total: int) 
     db.execute("UPDATE jobs SET total_steps=? WHERE id=? AND attempt=?", (total, job, attempt))
 
 
+class Brief(NamedTuple):
+    """What a request needs to know of a job."""
+
+    id: str
+    name: str
+    attempt: int
+    state: str
+
+
+def brief(db: sqlite3.Connection, job: str) -> Brief:
+    """The job in brief. Raises LtError `no_such_job`."""
+    row = db.execute("SELECT id, name, attempt, state FROM jobs WHERE id=? AND removed=0", (job,)).fetchone()
+    if row is None:
+        raise LtError("no_such_job", ref=job, near=[])
+    return Brief(*row)
+
+
+def cancel_paused(db: sqlite3.Connection, job: str) -> None:
+    """A paused job is stopped for good; nothing of it runs, so nothing on the host need change."""
+    db.execute(
+        "UPDATE jobs SET state=?, reason='stopped' WHERE id=? AND state=?", (states.CANCELLED, job, states.PAUSED)
+    )
+    row = db.execute("SELECT attempt, host FROM jobs WHERE id=?", (job,)).fetchone()
+    add_event(db, job, row[0], row[1], "state", {"state": states.CANCELLED, "reason": "stopped"})
+
+
+def note(db: sqlite3.Connection, job: str, attempt: int, host: str, error: LtError) -> None:
+    """Something a person should know of a job that changes nothing about its state; noted once."""
+    message = json.dumps(error.as_dict(), ensure_ascii=False)
+    row = db.execute("SELECT message FROM jobs WHERE id=?", (job,)).fetchone()
+    if row is not None and row[0] != message:
+        db.execute("UPDATE jobs SET message=? WHERE id=? AND attempt=?", (message, job, attempt))
+        add_event(db, job, attempt, host, "note", error.as_dict())
+
+
 def remove(db: sqlite3.Connection, job: str) -> None:
     """Forgets a job whose folder on the host is gone. Its row stays, marked, so that its name is never given again."""
     for table in ("logs", "metrics", "events", "checkpoints"):
@@ -141,22 +176,32 @@ class Unfinished(NamedTuple):
     attempt: int
     newest: bool  # the job's newest attempt; an older one is only followed to its end
     state: str
-    spec: JobSpec
-    sources: dict[str, Any]  # the submit's `data`, `code` and `which` (the pull policy)
 
 
 def unfinished(db: sqlite3.Connection, host: str) -> list[Unfinished]:
     """The attempts on `host` that have not ended as far as is known here, oldest job first."""
     rows = db.execute(
-        "SELECT a.job_id, a.attempt, a.attempt = j.attempt, a.state, j.spec, j.pull"
-        " FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.host=? AND a.exit IS NULL AND j.removed=0"
-        " ORDER BY a.job_id, a.attempt",
+        "SELECT a.job_id, a.attempt, a.attempt = j.attempt, a.state FROM attempts a JOIN jobs j ON j.id = a.job_id"
+        " WHERE a.host=? AND a.exit IS NULL AND j.removed=0 ORDER BY a.job_id, a.attempt",
         (host,),
     ).fetchall()
-    return [
-        Unfinished(row[0], row[1], bool(row[2]), row[3], from_dict(JobSpec, json.loads(row[4])), json.loads(row[5]))
-        for row in rows
-    ]
+    return [Unfinished(row[0], row[1], bool(row[2]), row[3]) for row in rows]
+
+
+class Order(NamedTuple):
+    """What was submitted."""
+
+    spec: JobSpec
+    which: str | None  # the pull policy
+    snapshots: list[dict[str, Any]]  # data and code as frozen on the laptop
+
+
+def order(db: sqlite3.Connection, job: str) -> Order:
+    """What was submitted, with the spec of the job's newest attempt."""
+    spec, sources = db.execute("SELECT spec, pull FROM jobs WHERE id=?", (job,)).fetchone()
+    value = json.loads(sources)
+    snapshots = [*(value.get("data") or []), *([value["code"]] if value.get("code") else [])]
+    return Order(from_dict(JobSpec, json.loads(spec)), value.get("which"), snapshots)
 
 
 def _insert_attempt(db: sqlite3.Connection, job: str, attempt: int, host: str, resume: ResumeFrom | None) -> None:

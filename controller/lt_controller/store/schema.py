@@ -27,7 +27,7 @@ CREATE TABLE attempts (
     job_id TEXT NOT NULL REFERENCES jobs (id), attempt INTEGER NOT NULL, host TEXT NOT NULL, state TEXT NOT NULL,
     reason TEXT, log_cursor INTEGER NOT NULL DEFAULT 0, events_cursor INTEGER NOT NULL DEFAULT 0,
     metrics_cursor INTEGER NOT NULL DEFAULT 0, samples_cursor INTEGER NOT NULL DEFAULT 0, exit TEXT, resume TEXT,
-    started_at TEXT, finished_at TEXT, PRIMARY KEY (job_id, attempt)
+    started_at TEXT, finished_at TEXT, kept INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (job_id, attempt)
 );
 CREATE TABLE events (
     job_id TEXT, attempt INTEGER, seq INTEGER NOT NULL, code TEXT NOT NULL, params TEXT NOT NULL DEFAULT '{}',

@@ -1,0 +1,90 @@
+"""From a host's entry in the inventory to a bridge that has said hello."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from lt_agent.protocol.errors import LtError
+from lt_inventory.model import Host
+
+from .. import __version__
+from ..home import Home
+from ..store import hosts
+from ..store.writer import Writer
+from ..transport import bulk_for, transport_for
+from ..transport.base import Bulk, Duplex, Transport
+from ..transport.bundle import AgentBundle, open_bridge, push_agent
+from ..transport.probe import probe
+from .intake import Intake
+from .link import BridgeLink
+
+CONNECT_TIMEOUT = 20.0  # seconds
+HELLO_TIMEOUT = 60.0  # a host under load answers late
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A host that answers."""
+
+    transport: Transport
+    link: BridgeLink
+    bulk: Bulk
+    facts: dict[str, Any]
+    hello: dict[str, Any]
+    agent: str  # the bundle's digest
+    clock: float  # what to add to the host's times, in seconds
+
+    def close(self) -> None:
+        """Closes the link and the connection; nothing on the host ends by it."""
+        self.link.close()
+        self.transport.close()
+
+
+def connect(
+    host: Host, home: Home, owner: str, writer: Writer, intake: Intake, on_end: Callable[[], None]
+) -> Connected:
+    """Logs in, brings the agent there if it lacks it, starts a bridge and says hello. Raises LtError."""
+    transport = transport_for(host, home)
+    transport.connect(CONNECT_TIMEOUT)
+    try:
+        facts, digest, duplex = _bridge(transport, host, home, writer)
+        link = BridgeLink(host.name, duplex, intake.push, on_end)
+        sent = time.time()
+        hello = link.request(
+            "hello",
+            timeout=HELLO_TIMEOUT,
+            owner=owner,
+            version=__version__,
+            slots=host.slots or max(1, len(facts.get("gpus") or [])),
+            gpus=[gpu["uuid"] for gpu in facts.get("gpus") or []],
+        )
+        clock = (sent + time.time()) / 2 - float(hello["time"])
+        if hello.get("boot_id") != facts.get("boot_id"):
+            facts = link.request("facts", timeout=60)
+            writer.run("hosts", hosts.add_facts, host.name, facts)
+        return Connected(transport, link, bulk_for(host, home, facts, transport), facts, hello, digest, clock)
+    except BaseException:
+        transport.close()
+        raise
+
+
+def _bridge(transport: Transport, host: Host, home: Home, writer: Writer) -> tuple[dict[str, Any], str, Duplex]:
+    """Starts the bridge; in one round trip where the agent is there and the host is known."""
+    facts = writer.run("", hosts.latest_facts, host.name)
+    if facts is not None and facts.get("python"):
+        bundle = AgentBundle.build(facts, home)
+        try:
+            return facts, bundle.digest, open_bridge(transport, facts, bundle, host)
+        except LtError as error:
+            if error.code != "agent_missing":
+                raise
+    facts = probe(transport, host)
+    writer.run("hosts", hosts.add_facts, host.name, facts)
+    if not facts.get("python"):
+        raise LtError("host_no_python", host=host.name)
+    bundle = AgentBundle.build(facts, home)
+    push_agent(transport, bulk_for(host, home, facts, transport), facts, bundle, host)
+    return facts, bundle.digest, open_bridge(transport, facts, bundle, host)

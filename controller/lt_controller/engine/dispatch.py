@@ -1,0 +1,185 @@
+"""What is due on one connected host: new jobs to stage and start, streams to follow, requests to carry out."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from lt_agent.protocol import states
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.records import to_dict
+from lt_inventory.model import Host
+
+from ..home import Home
+from ..store import checkpoints, intents, jobs, streams
+from ..store.jobs import Order, Unfinished
+from ..store.writer import Writer
+from .connect import Connected
+from .intake import Intake
+from .requests import Requests
+from .staging import Snapshot, Stager
+from .steps import SubmitStep, passed
+
+STAGERS = 2  # transfers to one host at a time
+TRANSIENT = frozenset({"host_unreachable", "transfer_failed"})  # tried again at the next connection
+
+
+class Dispatch:
+    """One connection's worth of work. `pass_once` does what is due and never blocks on a transfer."""
+
+    def __init__(
+        self,
+        host: Host,
+        home: Home,
+        writer: Writer,
+        connected: Connected,
+        intake: Intake,
+        poke: Callable[[], None],
+    ) -> None:
+        self._host = host
+        self._home = home
+        self._writer = writer
+        self._link = connected.link
+        self._intake = intake
+        self._poke = poke
+        self._stager = Stager(host.name, home.path, writer, connected.link, connected.bulk)
+        self._requests = Requests(writer, connected.link, home.path, self._cancel_staging)
+        self._pool = ThreadPoolExecutor(STAGERS, thread_name_prefix=f"stage-{host.name}")
+        self._staging: dict[tuple[str, int], threading.Event] = {}
+        self._arriving: set[tuple[str, str]] = set()
+        self._lock = threading.Lock()
+
+    def pass_once(self) -> bool:
+        """Does what is due; whether anything is left that will be."""
+        asked = self._requests.carry_out(self._host.name)
+        left = self._writer.run("", jobs.unfinished, self._host.name)
+        for attempt in left:
+            if attempt.newest and attempt.state in (states.QUEUED, states.STAGING):
+                self._advance(attempt)
+            elif not self._intake.follows(attempt.job, attempt.attempt):
+                self._follow(attempt)
+        return asked or bool(left)
+
+    def close(self) -> None:
+        """Cancels transfers; they go on from where they are at the next connection."""
+        with self._lock:
+            for cancel in self._staging.values():
+                cancel.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    # New jobs
+
+    def _advance(self, attempt: Unfinished) -> None:
+        key = (attempt.job, attempt.attempt)
+        with self._lock:
+            if key in self._staging:
+                return
+        order = self._writer.run("", jobs.order, attempt.job)
+        missing = self._missing([Snapshot.from_params(value) for value in order.snapshots])
+        if not missing:
+            self._start(attempt, order)
+            return
+        if attempt.state == states.QUEUED:
+            self._writer.run("jobs", jobs.set_state, *key, states.STAGING)
+            passed(SubmitStep.STAGING, self._home.path)
+        with self._lock:
+            mine = [snapshot for snapshot in missing if (snapshot.name, snapshot.digest) not in self._arriving]
+            if not mine:
+                return  # another job is bringing all of it; that job's end wakes us
+            self._arriving |= {(snapshot.name, snapshot.digest) for snapshot in mine}
+            cancel = self._staging[key] = threading.Event()
+        self._pool.submit(self._stage, attempt, mine, cancel)
+
+    def _missing(self, snapshots: list[Snapshot]) -> list[Snapshot]:
+        if not snapshots:
+            return []
+        items = [{"name": snapshot.name, "digest": snapshot.digest} for snapshot in snapshots]
+        answer = self._link.request("have", items=items)
+        missing = {(item["name"], item["digest"]) for item in answer["missing"]}
+        return [snapshot for snapshot in snapshots if (snapshot.name, snapshot.digest) in missing]
+
+    def _stage(self, attempt: Unfinished, missing: list[Snapshot], cancel: threading.Event) -> None:
+        key = (attempt.job, attempt.attempt)
+        try:
+            for snapshot in missing:
+                self._stager.push(attempt.job, snapshot, cancel)
+        except LtError as error:
+            if error.code not in TRANSIENT and not cancel.is_set():
+                self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
+            elif not cancel.is_set() and error.code == "transfer_failed":
+                self._link.close(error)  # the connection's backoff is the transfer's as well
+        except Exception as error:
+            self._writer.run("jobs", jobs.end_here, *key, states.FAILED, _internal(error))
+            raise
+        finally:
+            with self._lock:
+                self._arriving -= {(snapshot.name, snapshot.digest) for snapshot in missing}
+                self._staging.pop(key, None)
+            self._poke()
+
+    def _start(self, attempt: Unfinished, order: Order) -> None:
+        key = (attempt.job, attempt.attempt)
+        try:
+            self._link.request("start", spec=to_dict(order.spec))
+        except LtError as error:
+            if error.code == "host_unreachable":
+                raise
+            self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
+            return
+        passed(SubmitStep.STARTED, self._home.path)
+        self._writer.run("jobs", jobs.set_state, *key, states.WAITING)
+        passed(SubmitStep.RECORDED, self._home.path)
+        self._follow(attempt)
+        passed(SubmitStep.FOLLOWED, self._home.path)
+
+    def _cancel_staging(self, job: str, attempt: int) -> None:
+        with self._lock:
+            cancel = self._staging.get((job, attempt))
+        if cancel is not None:
+            cancel.set()
+
+    # Streams
+
+    def _follow(self, attempt: Unfinished) -> None:
+        key = (attempt.job, attempt.attempt)
+        which, cursors, known = self._writer.run("", _known, *key)
+        if not self._intake.follow(*key, which):
+            return
+        try:
+            self._link.request("follow", job=key[0], attempt=key[1], cursors=cursors, manifests=known)
+        except LtError as error:
+            if error.code == "host_unreachable":
+                raise
+            # Not evidence of an end: a disk that is not mounted looks the same. It stays, and says what is wrong.
+            self._writer.run("jobs", jobs.note, *key, self._host.name, error)
+
+
+def settle_offline(writer: Writer, host: str) -> bool:
+    """Stops jobs that never left the laptop; whether work remains on `host` that needs the host itself."""
+    return writer.run("jobs", _settle_offline, host)
+
+
+def _settle_offline(db: sqlite3.Connection, host: str) -> bool:
+    left = jobs.unfinished(db, host)
+    for intent in intents.pending_on(db, host):
+        attempt = next((a for a in left if a.job == intent.job and a.newest), None)
+        if intent.kind in ("stop", "pause") and attempt is not None and attempt.state == states.QUEUED:
+            by = LtError("stopped_before_start", by=str(intent.params.get("by", "")))
+            jobs.end_here(db, attempt.job, attempt.attempt, states.CANCELLED, by)
+            intents.done(db, intent.id)
+    return (
+        bool(jobs.unfinished(db, host))
+        or bool(intents.pending_on(db, host))
+        or checkpoints.next_pull(db, host, set()) is not None
+    )
+
+
+def _known(db: sqlite3.Connection, job: str, attempt: int) -> tuple[str | None, dict[str, int], list[str]]:
+    """The pull policy, the cursors and the manifests known."""
+    return jobs.order(db, job).which, streams.cursors(db, job, attempt), checkpoints.names(db, job, attempt)
+
+
+def _internal(error: Exception) -> LtError:
+    return LtError("internal", why=f"{type(error).__name__}: {error}")

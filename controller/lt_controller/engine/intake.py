@@ -1,0 +1,128 @@
+"""What a bridge pushes, into the database. Runs on the link's reader thread; a full writer makes it wait."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.frames import Frame
+from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
+
+from ..store import checkpoints, hosts, jobs, streams
+from ..store.times import iso
+from ..store.writer import Writer
+
+SEEN_EVERY = 20.0  # seconds between two notes that the host is alive
+
+
+class Intake:
+    """Takes pushes for the attempts that are followed, and for no other: a host speaks only for its own jobs."""
+
+    def __init__(self, host: str, writer: Writer, on_news: Callable[[], None], on_fault: Callable[[str], None]) -> None:
+        self._host = host
+        self._writer = writer
+        self._on_news = on_news  # something that may be work: a checkpoint, an end
+        self._on_fault = on_fault  # the stream can't be trusted to be whole: reconnect and ask again
+        self._followed: dict[tuple[str, int], str | None] = {}
+        self._lock = threading.Lock()
+        self._seen = 0.0
+        self.clock = 0.0  # what to add to the host's times, in seconds
+
+    def follow(self, job: str, attempt: int, which: str | None) -> bool:
+        """Expects pushes for this attempt from now on; `which` is its pull policy. False if it was expected already."""
+        with self._lock:
+            fresh = (job, attempt) not in self._followed
+            self._followed[job, attempt] = which
+        return fresh
+
+    def unfollow(self, job: str, attempt: int) -> None:
+        """Its pushes are over."""
+        with self._lock:
+            self._followed.pop((job, attempt), None)
+
+    def follows(self, job: str, attempt: int) -> bool:
+        """Whether this attempt is followed."""
+        return (job, attempt) in self._followed
+
+    def clear(self) -> None:
+        """The link is gone; all is asked for again on the next."""
+        with self._lock:
+            self._followed.clear()
+
+    def push(self, frame: Frame) -> None:
+        """Handles one pushed frame; what is malformed or not ours is a fault of the host, never of a job."""
+        kind = frame.header["type"]
+        if kind == "beat":
+            self._beat()
+            return
+        job, attempt = str(frame.header.get("job")), frame.header.get("attempt")
+        if not isinstance(attempt, int) or (job, attempt) not in self._followed:
+            return
+        try:
+            if kind == "stream":
+                self._stream(job, attempt, str(frame.header.get("stream")), int(frame.header["offset"]), frame.payload)
+            elif kind == "manifest":
+                self._manifest(job, attempt, from_dict(Manifest, frame.header.get("manifest")))
+            elif kind == "gone":
+                self._add("checkpoints", checkpoints.gone, job, attempt, str(frame.header.get("name")))
+            elif kind == "exit":
+                self._exit(job, attempt, from_dict(ExitRecord, frame.header.get("exit")))
+        except (LtError, KeyError, TypeError, ValueError) as error:
+            self._on_fault(f"a malformed `{kind}` message: {error}")
+
+    def _stream(self, job: str, attempt: int, stream: str, offset: int, data: bytes) -> None:
+        if stream == "log":
+            self._add("logs", streams.add_log, job, attempt, offset, data, weight=len(data))
+        elif stream == "events":
+            self._add("jobs", _take_events, job, attempt, self._host, offset, data, self.clock, weight=len(data))
+        elif stream in ("metrics", "samples"):
+            self._add("metrics", streams.add_metrics, job, attempt, stream, offset, data, self.clock, weight=len(data))
+
+    def _manifest(self, job: str, attempt: int, manifest: Manifest) -> None:
+        which = self._followed.get((job, attempt))
+        future = self._add("checkpoints", checkpoints.add, job, attempt, manifest, which, self.clock)
+        future.add_done_callback(lambda _: self._on_news())
+
+    def _exit(self, job: str, attempt: int, record: ExitRecord) -> None:
+        future = self._add("jobs", jobs.end_attempt, job, attempt, record, self.clock)
+        self.unfollow(job, attempt)
+        future.add_done_callback(lambda _: self._on_news())
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._seen > SEEN_EVERY:
+            self._seen = time.monotonic()
+            self._writer.add("hosts", hosts.seen, self._host)
+
+    def _add(self, topic: str, function: Callable[..., Any], *args: Any, weight: int = 0) -> Future[Any]:
+        future = self._writer.add(topic, function, *args, weight=weight)
+        future.add_done_callback(self._check)
+        return future
+
+    def _check(self, future: Future[Any]) -> None:
+        error = future.exception()
+        if error is not None:
+            self._on_fault(str(error))
+
+
+def _take_events(
+    db: sqlite3.Connection, job: str, attempt: int, host: str, offset: int, data: bytes, clock: float
+) -> None:
+    """Stores events and lets those that speak of the job's state act on it, in the same transaction."""
+    for code, params, when in streams.add_events(db, job, attempt, host, offset, data, clock):
+        if code == "state":
+            state = params.get("state")
+            if isinstance(state, str) and _is_state(state):
+                jobs.set_state(db, job, attempt, state, params.get("reason"), iso(when))
+        elif code == "plan" and isinstance(params.get("total_steps"), int):
+            jobs.set_total_steps(db, job, attempt, params["total_steps"])
+
+
+def _is_state(word: str) -> bool:
+    from lt_agent.protocol.states import STATES
+
+    return word in STATES

@@ -1,0 +1,166 @@
+"""Bringing checkpoints home: pinned on the host, received aside, verified by hash, then renamed into place."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.files import fsync_folder, write_json
+from lt_agent.protocol.records import FileEntry, Manifest, from_dict, to_dict
+from lt_agent.protocol.ulid import new_ulid
+
+from ..home import Home
+from ..store import checkpoints, transfers
+from ..store.writer import Writer
+from ..transport.base import Bulk
+from .link import BridgeLink
+from .staging import progress_note
+from .steps import PullStep, passed
+from .verify import checked_entries, verify
+
+
+@dataclass(frozen=True)
+class Puller:
+    """Pulls from one host, one checkpoint at a time."""
+
+    host: str
+    home: Home
+    writer: Writer
+    link: BridgeLink
+    bulk: Bulk
+
+    def pull(self, wish: dict[str, Any], cancel: threading.Event) -> Path:
+        """Brings one checkpoint (a row of `store.checkpoints.next_pull`) home; its folder there.
+
+        Raises LtError: the transfer's, `hash_mismatch`, `bad_manifest`, `checkpoint_gone`. The staging folder stays,
+        so that the next try goes on from what has arrived.
+        """
+        job, attempt, name = wish["job"], wish["attempt"], wish["name"]
+        self.writer.run("checkpoints", checkpoints.set_pull, job, attempt, name, "pulling")
+        passed(PullStep.BEGUN, self.home.path)
+        pinned = self.link.request("pin", job=job, attempt=attempt, name=name)
+        passed(PullStep.PINNED, self.home.path)
+        try:
+            manifest = wish["manifest"]
+            if from_dict(Manifest, pinned["manifest"]).files != manifest.files:
+                raise LtError("bad_manifest", name=name, why="it differs from the one that was announced")
+            target = self._place(wish, manifest, str(pinned["path"]), cancel)
+        finally:
+            if self.link.ended is None:
+                self.link.request("unpin", job=job, attempt=attempt, name=name)
+        self.writer.run("checkpoints", checkpoints.set_pull, job, attempt, name, "pulled", str(target))
+        if manifest.kind == "checkpoint" and wish["which"] in (None, "last", "best"):
+            self._drop_older(job, attempt, name, wish["which"])
+        return target
+
+    def _place(self, wish: dict[str, Any], manifest: Manifest, source: str, cancel: threading.Event) -> Path:
+        folder = self.home.run(wish["job_name"])
+        target = folder / home_name(wish["name"], manifest.kind, wish["attempt"], folder)
+        if _is_there(target, manifest):  # a controller that died between the rename and its record
+            return target
+        entries = checked_entries(manifest)
+        staging = folder / ".lt" / "staging" / f"{wish['name']}.{wish['attempt']}"
+        staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _check_space(staging, entries)
+        earlier = [target] if target.is_dir() else []
+        transfer = new_ulid()
+        begin = (transfer, wish["job"], self.host, "pull", f"{wish['job_name']}/{wish['name']}", manifest.size)
+        self.writer.run("transfers", transfers.begin, *begin)
+        try:
+            note = progress_note(self.writer, transfer)
+            self.bulk.pull(source, entries, staging, earlier, note, cancel)
+            passed(PullStep.RECEIVED, self.home.path)
+            wrong = verify(staging, entries)
+            if wrong:
+                for path in wrong:  # sent anew at the next try
+                    (staging / path).unlink(missing_ok=True)
+                raise LtError("hash_mismatch", name=wish["name"], path=wrong[0], host=self.host)
+        except BaseException:
+            self.writer.run("transfers", transfers.end, transfer, "failed")
+            raise
+        passed(PullStep.VERIFIED, self.home.path)
+        self._rename(staging, target, folder, wish, manifest)
+        passed(PullStep.PLACED, self.home.path)
+        self.writer.run("transfers", transfers.progress, transfer, manifest.size, len(entries))
+        self.writer.run("transfers", transfers.end, transfer, "done")
+        return target
+
+    def _rename(self, staging: Path, target: Path, folder: Path, wish: dict[str, Any], manifest: Manifest) -> None:
+        record = folder / ".lt" / "manifests" / f"{target.name}.json"
+        record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        aside = folder / ".lt" / f"replaced.{target.name}"
+        if aside.exists():
+            shutil.rmtree(aside)
+        if target.exists():
+            target.rename(aside)
+        staging.rename(target)
+        fsync_folder(folder)
+        write_json(record, {**to_dict(manifest), "job": wish["job"], "attempt": wish["attempt"], "host": self.host})
+        if aside.exists():
+            shutil.rmtree(aside)
+
+    def _drop_older(self, job: str, attempt: int, name: str, which: str | None) -> None:
+        """Policies `last` and `best` keep one at home: the one that has just been verified."""
+        for path in self.writer.run("checkpoints", _superseded, job, attempt, name, which):
+            folder = Path(path)
+            if folder.parent.parent == self.home.runs and folder.is_dir():
+                shutil.rmtree(folder)
+                (folder.parent / ".lt" / "manifests" / f"{folder.name}.json").unlink(missing_ok=True)
+
+
+def home_name(name: str, kind: str, attempt: int, folder: Path) -> str:
+    """The folder's name at home: the checkpoint's own, `files` for a script's files.
+
+    A checkpoint of the same name that an earlier attempt brought home keeps its place; the newcomer names its attempt.
+    """
+    if kind == "files":
+        return "files"
+    record = folder / ".lt" / "manifests" / f"{name}.json"
+    try:
+        taken = json.loads(record.read_bytes()).get("attempt") not in (None, attempt)
+    except (OSError, ValueError):
+        taken = False
+    return f"{name}.{attempt}" if taken else name
+
+
+def _is_there(target: Path, manifest: Manifest) -> bool:
+    record = target.parent / ".lt" / "manifests" / f"{target.name}.json"
+    try:
+        same = from_dict(Manifest, json.loads(record.read_bytes())).files == manifest.files
+    except (OSError, ValueError, LtError):
+        return False
+    return same and target.is_dir() and not verify(target, checked_entries(manifest))
+
+
+def _check_space(staging: Path, entries: list[FileEntry]) -> None:
+    here = sum(os.path.getsize(staging / entry.path) for entry in entries if (staging / entry.path).is_file())
+    needed = sum(entry.size for entry in entries) - here
+    free = shutil.disk_usage(staging).free
+    if needed > free:
+        raise LtError("disk_full", where="laptop", path=str(staging), needed=needed, free=free)
+
+
+def _superseded(db: sqlite3.Connection, job: str, attempt: int, name: str, which: str | None) -> list[str]:
+    """Marks what the newly pulled checkpoint replaces at home; the paths of those."""
+    rows = db.execute(
+        "SELECT attempt, name, path FROM checkpoints WHERE job_id=? AND kind='checkpoint' AND pull_state='pulled'"
+        " AND NOT (attempt=? AND name=?)"
+        " AND created_at < (SELECT created_at FROM checkpoints WHERE job_id=? AND attempt=? AND name=?)",
+        (job, attempt, name, job, attempt, name),
+    ).fetchall()
+    if which != "best":  # `last` keeps the best as well: it may be what the person wants in the end
+        best = db.execute(
+            "SELECT attempt, name FROM checkpoints WHERE job_id=? AND best=1 ORDER BY attempt DESC, step DESC LIMIT 1",
+            (job,),
+        ).fetchone()
+        rows = [row for row in rows if (row[0], row[1]) != best]
+    for row in rows:
+        checkpoints.forget_home(db, job, row[0], row[1])
+    return [row[2] for row in rows if row[2]]

@@ -1,0 +1,113 @@
+"""Stop, pause, save, resume, pull and remove: a person's requests for jobs of one host."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from lt_agent.protocol import states
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.records import ResumeFrom
+
+from ..store import checkpoints, intents, jobs
+from ..store.intents import Intent
+from ..store.writer import Writer
+from .link import BridgeLink
+from .steps import ControlStep, passed
+
+
+class Requests:
+    """Carries intents out over one link. Each is closed only when the host has it, so that it is never lost."""
+
+    def __init__(
+        self, writer: Writer, link: BridgeLink, home: Path, cancel_staging: Callable[[str, int], None]
+    ) -> None:
+        self._writer = writer
+        self._link = link
+        self._home = home
+        self._cancel_staging = cancel_staging
+
+    def carry_out(self, host: str) -> bool:
+        """Does all that is asked for jobs of `host`; whether there was anything. Raises LtError `host_unreachable`."""
+        asked = self._writer.run("", intents.pending_on, host)
+        for intent in asked:
+            try:
+                self._one(intent)
+            except LtError as error:
+                if error.code == "host_unreachable":
+                    raise
+                self._writer.run("jobs", intents.failed, intent.id, error)
+            else:
+                self._writer.run("jobs", intents.done, intent.id)
+        return bool(asked)
+
+    def _one(self, intent: Intent) -> None:
+        job = self._writer.run("", jobs.brief, intent.job)
+        if intent.kind in ("stop", "pause"):
+            self._stop(intent, job)
+        elif intent.kind == "save":
+            self._link.request("save", job=job.id, attempt=job.attempt)
+        elif intent.kind == "resume":
+            self._writer.run("jobs", _resume, intent)
+            passed(ControlStep.RESUMED, self._home)
+        elif intent.kind == "pull":
+            self._writer.run("checkpoints", checkpoints.request, job.id, intent.params.get("names"))
+        elif intent.kind == "remove":
+            self._remove(intent, job)
+        else:
+            raise LtError("unknown_intent", kind=intent.kind)
+
+    def _stop(self, intent: Intent, job: jobs.Brief) -> None:
+        if job.state in states.ENDED or (job.state == states.PAUSED and intent.kind == "pause"):
+            return
+        if job.state == states.PAUSED:
+            self._writer.run("jobs", jobs.cancel_paused, job.id)
+            return
+        self._cancel_staging(job.id, job.attempt)
+        try:
+            self._link.request(
+                "stop", job=job.id, attempt=job.attempt, kind=intent.kind, grace=intent.params.get("grace")
+            )
+        except LtError as error:
+            if error.code != "no_such_attempt":
+                raise
+            stopped = LtError("stopped_before_start", by=str(intent.params.get("by", "")))
+            self._writer.run("jobs", jobs.end_here, job.id, job.attempt, states.CANCELLED, stopped)
+            return
+        passed(ControlStep.REQUESTED, self._home)
+        self._writer.run("jobs", jobs.set_state, job.id, job.attempt, states.STOPPING)
+
+    def _remove(self, intent: Intent, job: jobs.Brief) -> None:
+        if job.state not in states.RESTING:
+            raise LtError("job_alive", job=job.name, state=job.state)
+        unpulled = self._writer.run("", checkpoints.only_on_host, job.id)
+        if unpulled and not intent.params.get("discard"):
+            raise LtError("not_yet_home", job=job.name, checkpoints=unpulled)
+        self._link.request("remove", timeout=600, job=job.id)
+        self._writer.run("jobs", jobs.remove, job.id)
+
+
+def _resume(db: sqlite3.Connection, intent: Intent) -> int:
+    """Begins a new attempt from the checkpoint asked for, or the newest that can be resumed. One per intent."""
+    done = db.execute("SELECT state FROM intents WHERE id=?", (intent.id,)).fetchone()
+    if done is None or done[0] == "done":
+        return 0
+    attempt = jobs.new_attempt(db, intent.job, _checkpoint(db, intent.job, intent.params.get("from")))
+    intents.done(db, intent.id)  # in the same transaction: repeated, it must not begin a second one
+    return attempt
+
+
+def _checkpoint(db: sqlite3.Connection, job: str, wanted: str | None) -> ResumeFrom | None:
+    rows = db.execute(
+        "SELECT attempt, name, step, host_state, json_extract(manifest, '$.kind') FROM checkpoints"
+        " WHERE job_id=? AND resumable=1 ORDER BY attempt DESC, step DESC",
+        (job,),
+    ).fetchall()
+    if wanted is None:
+        here = [row for row in rows if row[3] == "present"]
+        return ResumeFrom(here[0][0], here[0][1]) if here else None
+    for attempt, name, step, host_state, _ in rows:
+        if wanted in (name, str(step)) and host_state == "present":
+            return ResumeFrom(attempt, name)
+    raise LtError("no_such_checkpoint", name=wanted, known=[row[1] for row in rows if row[3] == "present"])

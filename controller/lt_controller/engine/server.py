@@ -1,0 +1,155 @@
+"""`controller.sock`: JSON lines between the controller and the clients of the same user."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lt_agent.protocol.errors import LtError
+
+MAX_LINE = 1 << 20
+
+Handler = Callable[[dict[str, Any]], Any]
+
+
+class Server:
+    """Answers each request line on the thread of its connection. `subscribe` turns a connection into a listener."""
+
+    def __init__(self, path: Path, handler: Handler) -> None:
+        self._path = path
+        self._handler = handler
+        self._subscribers: set[_Subscriber] = set()
+        self._lock = threading.Lock()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.parent.stat().st_uid != os.getuid():
+            raise LtError("home_unusable", path=str(path.parent), why="it belongs to another user")
+        path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        before = os.umask(0o177)
+        try:
+            self._socket.bind(os.fspath(path))
+        finally:
+            os.umask(before)
+        self._socket.listen(64)
+        threading.Thread(target=self._accept, name="socket", daemon=True).start()
+
+    @property
+    def subscribers(self) -> int:
+        """How many are listening: while somebody watches, the controller stays."""
+        return len(self._subscribers)
+
+    def announce(self, topics: set[str]) -> None:
+        """Tells the listeners what has changed; never blocks."""
+        with self._lock:
+            for subscriber in self._subscribers:
+                subscriber.add(topics)
+
+    def close(self) -> None:
+        """Stops listening and removes the socket."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+        self._socket.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            if peer_uid(connection) not in (os.getuid(), None):
+                connection.close()
+                continue
+            threading.Thread(target=self._serve, args=(connection,), name="client", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError), connection.makefile("rb") as lines:
+            while line := lines.readline(MAX_LINE):
+                request = _parse(line)
+                if request is None:
+                    return
+                if request.get("op") == "subscribe":
+                    self._listen(connection, lines)
+                    return
+                connection.sendall(self._answer(request))
+
+    def _answer(self, request: dict[str, Any]) -> bytes:
+        answer: dict[str, Any] = {"id": request.get("id"), "ok": True}
+        try:
+            answer["result"] = self._handler(request)
+        except LtError as error:
+            answer.update(ok=False, error=error.as_dict())
+        except Exception as error:
+            import traceback
+
+            traceback.print_exc()
+            answer.update(ok=False, error=LtError("internal", why=f"{type(error).__name__}: {error}").as_dict())
+        return json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
+
+    def _listen(self, connection: socket.socket, lines: Any) -> None:
+        subscriber = _Subscriber(connection)
+        with self._lock:
+            self._subscribers.add(subscriber)
+        try:
+            connection.sendall(b'{"subscribed":true}\n')
+            threading.Thread(target=subscriber.run, name="listener", daemon=True).start()
+            lines.read(1)  # returns when the listener goes away
+        finally:
+            with self._lock:
+                self._subscribers.discard(subscriber)
+            subscriber.close()
+
+
+class _Subscriber:
+    """Topics that wait to be told; several commits while one line is on its way become one line."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._topics: set[str] = set()
+        self._news = threading.Condition()
+        self._open = True
+
+    def add(self, topics: set[str]) -> None:
+        with self._news:
+            self._topics |= topics
+            self._news.notify()
+
+    def close(self) -> None:
+        with self._news:
+            self._open = False
+            self._news.notify()
+
+    def run(self) -> None:
+        while True:
+            with self._news:
+                self._news.wait_for(lambda: self._topics or not self._open)
+                if not self._open:
+                    return
+                topics, self._topics = self._topics, set()
+            try:
+                self._connection.sendall(json.dumps({"changed": sorted(topics)}).encode() + b"\n")
+            except OSError:
+                return
+
+
+def peer_uid(connection: socket.socket) -> int | None:
+    """The user at the other end, or None where the system does not say (the socket's mode is 0600 all the same)."""
+    if sys.platform.startswith("linux"):
+        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        return int(struct.unpack("3i", raw)[1])
+    return None
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
