@@ -1,1 +1,5 @@
-"""Trainers: the workers that import torch, one module a method."""
+"""The worker of a recipe: the training itself, in the job's environment (`python -m lt_agent.trainers worker.json`).
+
+The only part of the agent that imports torch and its friends, and only inside functions, so that reading a module costs
+nothing. `docs/trainers.md` says what must stay true here.
+"""

@@ -1,0 +1,30 @@
+"""`python -m lt_agent.trainers <attempt>/worker.json`: trains; exit code 0 (done or stopped) or 1 (failure.json)."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def _forget_working_folder() -> None:
+    """Takes the working folder off the import path.
+
+    It holds the person's own files; a `datasets.py` among them would be imported in place of the library.
+    """
+    here = os.getcwd()
+    sys.path[:] = [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
+
+
+def main() -> int:
+    """Runs the worker file named on the command line."""
+    if len(sys.argv) != 2:
+        print("usage: python -m lt_agent.trainers WORKER.JSON", file=sys.stderr)  # noqa: T201
+        return 2
+    _forget_working_folder()
+    from .worker import run
+
+    return run(sys.argv[1])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

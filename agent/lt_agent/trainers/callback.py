@@ -1,0 +1,193 @@
+"""The bridge between TRL's training loop and the spool: metrics, checkpoints, requests. Imports transformers."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from transformers import TrainerCallback
+
+from lt_agent.protocol.files import append_line
+
+from .checkpoints import seal
+from .control import EarlyLeave, Requests
+from .failures import TrainingFailure
+from .job import WorkerJob, is_main, say
+from .progress import Goal, Progress, metrics_line, progress_line
+
+
+class SpoolCallback(TrainerCallback):  # type: ignore[misc]
+    """Add it last: it builds on what the trainer's own flow has decided for the step.
+
+    Order within a step, which this relies on: step end (here the requests are read), log, evaluate, save.
+    """
+
+    def __init__(
+        self,
+        job: WorkerJob,
+        requests: Requests,
+        leave: EarlyLeave,
+        goal: Goal,
+        progress: Progress,
+        note: dict[str, Any],
+        *,
+        save_best: bool,
+    ) -> None:
+        self.stopped = False
+        self.saved_step: int | None = None
+        self.result: tuple[int, float] | None = None  # (step, value) of the last evaluation
+        self.rows: tuple[int, int] = (0, 0)  # to learn from, to evaluate on; known when the trainer is built
+        self._job = job
+        self._requests = requests
+        self._leave = leave
+        self._goal = goal
+        self._progress = progress
+        self._tokens_before = progress.num_tokens
+        self._note = note
+        self._save_best = save_best
+        self._rate_from = (0, 0.0)
+        self._rate: float | None = None
+
+    # -- the loop's events ---------------------------------------------------------------------------------------
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """From here on a stop saves."""
+        self._leave.disarm()
+        self._rate_from = (state.global_step, time.monotonic())
+        if is_main():
+            append_line(
+                self._job.paths.events, {"time": time.time(), "code": "plan", "params": self._plan(args, state)}
+            )
+        say(f"training: step {state.global_step} of {state.max_steps}, {state.num_train_epochs} epochs")
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Reads the requests, together with all ranks."""
+        stop, save = self._requests.agreed()
+        if stop and state.global_step < state.max_steps:
+            self.stopped = True
+            control.should_save = control.should_training_stop = True
+            control.should_evaluate = False  # it may take longer than the grace
+            say(f"asked to stop: saving at step {state.global_step}")
+        elif save:
+            control.should_save = True
+        self._log_before_save(control)
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Never writes a checkpoint again that was just given away: its files are being hashed."""
+        if self.stopped:
+            control.should_evaluate = False
+        if self.saved_step == state.global_step:
+            control.should_save = False
+        self._log_before_save(control)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **kwargs: Any) -> None:
+        """Appends to the metrics; the number of tokens goes on from where the resumed checkpoint was."""
+        if "num_tokens" in logs:
+            logs["num_tokens"] += self._tokens_before
+            self._progress.num_tokens = float(logs["num_tokens"])
+        if "eval_num_tokens" in logs:
+            logs["eval_num_tokens"] += self._tokens_before
+        if state.log_history:
+            state.log_history[-1].update({key: logs[key] for key in ("num_tokens", "eval_num_tokens") if key in logs})
+        if is_main():
+            append_line(self._job.paths.metrics, metrics_line(logs, state.global_step, time.time()))
+        if "loss" in logs or "eval_loss" in logs:
+            self._measure_rate(state.global_step, "loss" in logs)
+            say(progress_line(logs, state.global_step, state.max_steps, self._rate))
+        _refuse_nan(logs, state.global_step, scaled=bool(args.fp16))
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **kwargs: Any) -> None:
+        """Tracks the best result, and stops when patience is at its end."""
+        if self._goal.metric not in metrics:
+            raise TrainingFailure(
+                "bad_recipe",
+                f"eval.metric_for_best: there is no {self._goal.metric}; there are "
+                + ", ".join(sorted(key for key in metrics if key.startswith("eval_"))),
+            )
+        value = float(metrics[self._goal.metric])
+        self.result = (state.global_step, value)
+        best, exhausted = self._progress.evaluated(self._goal, value)
+        if best and self._save_best and state.global_step > 0 and self.saved_step != state.global_step:
+            control.should_save = True
+        if exhausted:
+            say(f"stopping early: no better {self._goal.metric} in {self._progress.stale} evaluations")
+            control.should_training_stop = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Gives the word for a checkpoint, when all ranks have written their part of it."""
+        self.saved_step = state.global_step
+        folder = self._job.paths.out / f"checkpoint-{state.global_step}"
+        self.give_word(folder, state.global_step, kind="checkpoint")
+
+    # -- what the trainer calls ----------------------------------------------------------------------------------
+
+    def give_word(self, folder: Any, step: int, *, kind: str) -> None:
+        """Seals a finished folder; called on all ranks. `kind` is `checkpoint` or `final`."""
+        _wait_for_all()
+        metric = self.result[1] if self.result and self.result[0] == step else None
+        best = self._progress.saved(self._goal, metric) if kind == "checkpoint" else False
+        if is_main():
+            note = {**self._note, "step": step, "progress": self._progress.as_dict()}
+            word = {
+                "step": step,
+                "kind": kind,
+                "metric": metric if metric is not None and math.isfinite(metric) else None,
+                "metric_name": self._goal.metric if metric is not None else None,
+                "best": best,
+                "resumable": kind == "checkpoint",
+            }
+            seal(self._job, folder, note, word)
+            say(f"saved {folder.name}")
+
+    # -- helpers -------------------------------------------------------------------------------------------------
+
+    def _plan(self, args: Any, state: Any) -> dict[str, Any]:
+        """Totals as the trainer computed them, for an ETA that is right from the first step."""
+        return {
+            "total_steps": state.max_steps,
+            "num_epochs": state.num_train_epochs,
+            "first_step": state.global_step,
+            "train_rows": self.rows[0],
+            "eval_rows": self.rows[1],
+            "per_device_train_batch_size": args.per_device_train_batch_size,
+            "gradient_accumulation_steps": args.gradient_accumulation_steps,
+            "processes": args.world_size,
+            "batch_size": args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size,
+        }
+
+    def _log_before_save(self, control: Any) -> None:
+        """The log is what sees NaN, so it comes before every save; and no step's loss is lost between two attempts."""
+        if control.should_save:
+            control.should_log = True
+
+    def _measure_rate(self, step: int, trained: bool) -> None:
+        now = time.monotonic()
+        if trained and step > self._rate_from[0]:
+            rate = (step - self._rate_from[0]) / max(now - self._rate_from[1], 1e-9)
+            # Smoothed, so that one slow step does not throw the estimate about.
+            self._rate = rate if self._rate is None else 0.7 * self._rate + 0.3 * rate
+        self._rate_from = (step, now)
+
+
+def _refuse_nan(logs: dict[str, Any], step: int, *, scaled: bool) -> None:
+    """Ends the run before weights that are no numbers can be saved.
+
+    With loss scaling (fp16) an infinite gradient is normal: that step is skipped and the scale halved.
+    """
+    watched = ["loss", "eval_loss"] + ([] if scaled else ["grad_norm"])
+    for key in watched:
+        value = logs.get(key)
+        if isinstance(value, (int, float)) and not math.isfinite(value):
+            raise TrainingFailure(
+                "nan",
+                f"{key} is {value} at step {step}: lower train.learning_rate, look at the data, or use bf16 for fp16; "
+                "the last checkpoint was saved before it",
+            )
+
+
+def _wait_for_all() -> None:
+    import torch
+
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.barrier()

@@ -1,0 +1,78 @@
+"""What a checkpoint folder must hold, and the word that one is complete."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from lt_agent.protocol.files import read_json, write_json
+
+from .failures import TrainingFailure
+from .job import Resume, WorkerJob
+
+NOTE = "lt.json"
+"""In every checkpoint and final model: the recipe, the versions, the data's digest, and how far it was."""
+
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.safetensors")
+_UNWANTED = ("training_args.bin", "README.md")  # a pickle that nothing reads; a model card nobody wrote
+
+
+def missing_state(folder: Path, processes: int) -> list[str]:
+    """The names of what an exact resume by that many processes needs and `folder` lacks.
+
+    transformers goes on without optimizer, scheduler or random state and says nothing: other numbers come out.
+    """
+    absent = []
+    if not any((folder / name).is_file() for name in _WEIGHTS):
+        absent.append("weights (safetensors)")
+    if not ((folder / "optimizer.pt").is_file() or (folder / "optimizer.bin").is_file()):
+        absent.append("optimizer.pt")
+    absent += [name for name in ("scheduler.pt", "trainer_state.json") if not (folder / name).is_file()]
+    random = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
+    return absent + [name for name in random if not (folder / name).is_file()]
+
+
+def check_resume(resume: Resume, processes: int) -> dict[str, Any]:
+    """The note of a checkpoint that can be resumed exactly. Raises TrainingFailure `resume_incomplete` otherwise."""
+    if not resume.path.is_dir():
+        raise TrainingFailure("resume_incomplete", f"there is no checkpoint at {resume.path}")
+    absent = missing_state(resume.path, processes)
+    if absent:
+        raise TrainingFailure(
+            "resume_incomplete",
+            f"{resume.path.name} lacks {', '.join(absent)}, so training would go on with other numbers than before; "
+            "resume from an earlier checkpoint, or start anew from its weights (model.name_or_path)",
+        )
+    try:
+        note = read_json(resume.path / NOTE)
+        step = read_json(resume.path / "trainer_state.json")["global_step"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise TrainingFailure("resume_incomplete", f"{resume.path.name} can't be read: {error!r}") from None
+    if resume.step is not None and step != resume.step:
+        raise TrainingFailure("resume_incomplete", f"{resume.path.name} is of step {step}, not {resume.step}")
+    return note if isinstance(note, dict) else {}
+
+
+def seal(job: WorkerJob, folder: Path, note: dict[str, Any], word: dict[str, Any]) -> None:
+    """Declares `folder` finished: leaves out what nobody needs, adds the note, then gives the word.
+
+    The word, `control/saved/<name>`, comes last: whoever sees it may read every file of the folder. Call it in one
+    process, when all have written.
+    """
+    for name in _UNWANTED:
+        (folder / name).unlink(missing_ok=True)
+    write_json(folder / NOTE, {**note, "job": job.paths.job, "attempt": job.paths.attempt, "recipe": dict(job.recipe)})
+    job.paths.saved.mkdir(parents=True, exist_ok=True)
+    write_json(job.paths.saved / folder.name, word)
+
+
+def versions() -> dict[str, str]:
+    """The installed versions of what decides the numbers; absent ones are left out."""
+    found = {}
+    for name in ("torch", "transformers", "trl", "peft", "accelerate", "datasets", "tokenizers"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,100 @@
+"""Why a training ended badly, as a typed reason and one line: what `failure.json` holds."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+from typing import Iterator
+
+from lt_agent.formats import BadRow
+from lt_agent.protocol.files import write_json
+from lt_agent.protocol.paths import AttemptPaths
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NEARLY_NOTHING = 8 << 20  # bytes; writers in C++ and Rust report a full disk without an errno
+
+
+class TrainingFailure(Exception):
+    """An end whose reason is known where it is raised.
+
+    `reason` is one of: oom, nan, missing_module, model_not_found, bad_data, disk_full, resume_incomplete, bad_recipe,
+    exception. `message` is one line for a person, and says what to do where that is known.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(reason, message)
+        self.reason = reason
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.message}"
+
+
+class Stopped(Exception):
+    """Asked to stop before the first step: there is nothing to save, and no failure."""
+
+
+def classify(error: BaseException, out: str | os.PathLike[str]) -> TrainingFailure:
+    """The typed failure that `error` amounts to, decided by types and error numbers, also of what caused it.
+
+    `out` is the folder that was written to: some writers report a full disk only as text, so where nothing else
+    explains the error, the disk itself is asked.
+    """
+    for cause in _chain(error):
+        if isinstance(cause, TrainingFailure):
+            return cause
+        if isinstance(cause, BadRow):
+            return TrainingFailure("bad_data", str(cause))
+        if _out_of_memory(cause):
+            return TrainingFailure("oom", f"out of memory: {_line(cause)}")
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            return TrainingFailure("disk_full", f"no space left on the disk of {cause.filename or os.fspath(out)}")
+    if _free_bytes(out) < _NEARLY_NOTHING:
+        return TrainingFailure("disk_full", f"no space left on the disk of {os.fspath(out)} ({_line(error)})")
+    for cause in _chain(error):
+        if isinstance(cause, ImportError):
+            return TrainingFailure("missing_module", _missing(cause))
+    return TrainingFailure("exception", f"{type(error).__name__}: {_line(error)}")
+
+
+def record(paths: AttemptPaths, failure: TrainingFailure) -> None:
+    """Writes failure.json, unless a rank that failed earlier has: later failures are mostly its consequences."""
+    if not paths.failure.exists():
+        write_json(paths.failure, {"reason": failure.reason, "message": failure.message})
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    torch = sys.modules.get("torch")
+    kind = getattr(torch, "OutOfMemoryError", None)
+    return kind is not None and isinstance(error, kind)
+
+
+def _missing(error: ImportError) -> str:
+    if error.name and isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed in {sys.executable}"
+    return f"{_line(error)} ({sys.executable})"
+
+
+def _free_bytes(out: str | os.PathLike[str]) -> int:
+    try:
+        return shutil.disk_usage(out).free
+    except OSError:
+        return _NEARLY_NOTHING
+
+
+def _line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return " ".join(text.split())[:600]

@@ -1,0 +1,35 @@
+"""A log that a person can read, and a worker that tells nobody what it does."""
+
+from __future__ import annotations
+
+import os
+
+_OFF = {
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "DO_NOT_TRACK": "1",
+    "WANDB_MODE": "disabled",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    "TQDM_DISABLE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "TRL_EXPERIMENTAL_SILENCE": "1",
+}
+
+
+def quiet_environment() -> None:
+    """Sets what the libraries read when they are imported; what the job's own variables say stays."""
+    for name, value in _OFF.items():
+        os.environ.setdefault(name, value)
+
+
+def plain_log() -> None:
+    """No bars (a bar in a file is one endless line), after the libraries are imported."""
+    import warnings
+
+    import datasets
+    import transformers
+
+    # What becomes of an argument's name in a later release is nothing that who trains can act on.
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    datasets.disable_progress_bars()
+    transformers.utils.logging.disable_progress_bar()

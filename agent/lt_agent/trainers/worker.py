@@ -1,0 +1,110 @@
+"""One attempt from `worker.json` to its end: checks that cost nothing first, then the method's trainer."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import traceback
+from pathlib import Path
+
+from .checkpoints import check_resume, versions
+from .control import EarlyLeave, Requests
+from .failures import Stopped, TrainingFailure, classify, record
+from .job import WorkerJob, is_main, load_job, say
+from .quiet import quiet_environment
+from .registry import MODULES, trainer_for
+
+
+def run(file: str) -> int:
+    """Trains what `file` says. Returns the exit code: 0 for trained or stopped, 1 with failure.json and a traceback."""
+    quiet_environment()
+    try:
+        job = load_job(file)
+    except TrainingFailure as failure:
+        print(failure, file=sys.stderr)  # noqa: T201
+        return 1
+    if job.processes > 1 and "LOCAL_RANK" not in os.environ and not _absent_modules(job):
+        _become_torchrun(file, job.processes)
+    try:
+        _train(job)
+    except Stopped:
+        say("stopped before the first step; nothing to save")
+    except Exception as error:
+        return _fail(job, error)
+    _leave_group()
+    return 0
+
+
+def _train(job: WorkerJob) -> None:
+    train = trainer_for(job.method)
+    absent = _absent_modules(job)
+    if absent:
+        raise TrainingFailure(
+            "missing_module",
+            f"{', '.join(absent)} not installed in {sys.executable}; give the recipe an env: with {job.method}'s lock, "
+            "or name a Python that has them",
+        )
+    python = ".".join(str(part) for part in sys.version_info[:3])
+    say("  ".join([f"method {job.method}", f"python {python}", *(f"{k} {v}" for k, v in versions().items())]))
+    requests = Requests(job.paths)
+    leave = EarlyLeave(requests)
+    leave.arm()
+    try:
+        requests.leave_if_asked()
+        resumed = {}
+        if job.resume:
+            resumed = check_resume(job.resume, job.processes)
+            say(f"resuming from {job.resume.path.name}")
+        job.paths.out.mkdir(parents=True, exist_ok=True)
+        train(job, requests, leave, resumed)
+    finally:
+        leave.disarm()
+        if is_main():
+            shutil.rmtree(job.cache, ignore_errors=True)
+
+
+def _absent_modules(job: WorkerJob) -> list[str]:
+    wanted = list(MODULES.get(job.method, ())) + (["peft"] if job.recipe.get("adapter") else [])
+    return [name for name in wanted if importlib.util.find_spec(name) is None]
+
+
+def _become_torchrun(file: str, processes: int) -> None:
+    """Replaces this process by torchrun, which starts one worker per GPU; does not return.
+
+    The pid stays, so that the supervisor's hold on it does. `-P`: the working folder stays off the import path.
+    """
+    argv = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
+    argv += ["--nproc-per-node", str(processes), "-m", __package__, file]
+    sys.stdout.flush()
+    os.execv(sys.executable, argv)  # noqa: S606
+
+
+def _fail(job: WorkerJob, error: Exception) -> int:
+    failure = classify(error, _existing(job.paths.out))
+    try:
+        record(job.paths, failure)
+    except OSError as full:
+        print(f"failure.json can't be written: {full}", file=sys.stderr)  # noqa: T201
+    if not isinstance(error, TrainingFailure) or error.__cause__ is not None:
+        traceback.print_exception(type(error), error, error.__traceback__)
+    print(f"failed: {failure}", file=sys.stderr, flush=True)  # noqa: T201
+    if "LOCAL_RANK" in os.environ:
+        # The others wait for this rank inside a collective operation; torchrun ends them once it is gone,
+        # and a tidy exit would wait for them in turn.
+        sys.stdout.flush()
+        os._exit(1)
+    return 1
+
+
+def _leave_group() -> None:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path

@@ -1,0 +1,147 @@
+"""A real tiny training to test with: an attempt folder, a recipe, and the worker as the supervisor starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import lt_agent
+from lt_agent.protocol.paths import AttemptPaths
+from lt_agent.protocol.ulid import new_ulid
+
+ROWS = [
+    {"messages": [{"role": "user", "content": f"What is {n}?"}, {"role": "assistant", "content": f"It is {n + 1} now."}]}
+    for n in range(24)
+]
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]] = ROWS) -> Path:
+    """A JSONL file."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def tiny_recipe(data: Path, **sections: dict[str, Any]) -> dict[str, Any]:
+    """A recipe of few parameters; `sections` are merged into its blocks."""
+    recipe: dict[str, Any] = {
+        "version": 1,
+        "method": "sft",
+        "model": {
+            "from_config": {
+                "model_type": "llama",
+                "hidden_size": 32,
+                "intermediate_size": 64,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "num_key_value_heads": 2,
+                "max_position_embeddings": 128,
+            },
+            "tokenizer": {"train_from": str(data), "vocab_size": 320},
+            "torch_dtype": "float32",
+        },
+        "datasets": [{"path": str(data), "type": "messages"}],
+        "train": {
+            "max_steps": 20,
+            "per_device_train_batch_size": 4,
+            "learning_rate": 3e-3,
+            "logging_steps": 1,
+            "max_length": 64,
+            "gradient_checkpointing": False,
+        },
+        "save": {"save_steps": 100},
+        "resources": {"gpus": 0},
+        "seed": 7,
+    }
+    for name, values in sections.items():
+        recipe[name] = {**recipe.get(name, {}), **values}
+    return recipe
+
+
+class Attempt:
+    """An attempt's folder as the supervisor leaves it to the worker."""
+
+    def __init__(self, folder: Path, recipe: dict[str, Any], resume: Path | None = None, step: int | None = None) -> None:
+        self.paths = AttemptPaths(folder, new_ulid(), 1)
+        for path in (self.paths.out, self.paths.control, self.paths.code):
+            path.mkdir(parents=True)
+        worker = {
+            "spec": {"job": self.paths.job, "attempt": 1},
+            "recipe": recipe,
+            "resume": {"path": str(resume), "step": step} if resume else None,
+            "attempt_dir": str(folder),
+            "out": str(self.paths.out),
+            "metrics": str(self.paths.metrics),
+            "events": str(self.paths.events),
+            "control": str(self.paths.control),
+        }
+        self.paths.worker.write_text(json.dumps(worker))
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """The worker as its own process, with its output in `log`."""
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "CUDA_VISIBLE_DEVICES": "",
+            "HF_HUB_OFFLINE": "1",
+            "PYTHONPATH": str(Path(lt_agent.__file__).parents[1]),
+        }
+        with self.paths.log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "lt_agent.trainers", str(self.paths.worker)],
+                cwd=self.paths.code,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def run(self) -> int:
+        """Trains to the end; the exit code."""
+        process = self.start()
+        try:
+            return process.wait(timeout=120)
+        finally:
+            process.kill()
+
+    def run_inside(self) -> int:
+        """Trains in this process, which has torch imported already: seconds less for each test."""
+        from lt_agent.trainers.worker import run
+
+        return run(str(self.paths.worker))
+
+    def log(self) -> str:
+        """What the worker printed."""
+        return self.paths.log.read_text() if self.paths.log.exists() else ""
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        return _lines(self.paths.metrics)
+
+    def losses(self) -> dict[int, float]:
+        """Training loss by step."""
+        return {line["step"]: line["loss"] for line in self.metrics() if "loss" in line}
+
+    def events(self) -> list[dict[str, Any]]:
+        """The lines of events.jsonl."""
+        return _lines(self.paths.events)
+
+    def word(self, name: str) -> dict[str, Any]:
+        """What the worker said of a finished checkpoint."""
+        return json.loads((self.paths.saved / name).read_text())
+
+    def words(self) -> set[str]:
+        """The finished checkpoints' names."""
+        return {path.name for path in self.paths.saved.iterdir()} if self.paths.saved.is_dir() else set()
+
+    def failure(self) -> dict[str, str] | None:
+        """failure.json."""
+        return json.loads(self.paths.failure.read_text()) if self.paths.failure.exists() else None
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
