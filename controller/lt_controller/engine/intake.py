@@ -12,6 +12,7 @@ from typing import Any
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
+from lt_agent.protocol.states import STATES
 
 from ..store import checkpoints, hosts, jobs, streams
 from ..store.times import iso
@@ -71,7 +72,7 @@ class Intake:
             elif kind == "gone":
                 self._add("checkpoints", checkpoints.gone, job, attempt, str(frame.header.get("name")))
             elif kind == "exit":
-                self._exit(job, attempt, from_dict(ExitRecord, frame.header.get("exit")))
+                self._exit(job, attempt, from_dict(ExitRecord, frame.header.get("exit")), dict(frame.header["cursors"]))
         except (LtError, KeyError, TypeError, ValueError) as error:
             self._on_fault(f"a malformed `{kind}` message: {error}")
 
@@ -88,8 +89,8 @@ class Intake:
         future = self._add("checkpoints", checkpoints.add, job, attempt, manifest, which, self.clock)
         future.add_done_callback(lambda _: self._on_news())
 
-    def _exit(self, job: str, attempt: int, record: ExitRecord) -> None:
-        future = self._add("jobs", jobs.end_attempt, job, attempt, record, self.clock)
+    def _exit(self, job: str, attempt: int, record: ExitRecord, sent: dict[str, int]) -> None:
+        future = self._add("jobs", _take_exit, job, attempt, record, sent, self.clock)
         self.unfollow(job, attempt)
         future.add_done_callback(lambda _: self._on_news())
 
@@ -116,13 +117,17 @@ def _take_events(
     for code, params, when in streams.add_events(db, job, attempt, host, offset, data, clock):
         if code == "state":
             state = params.get("state")
-            if isinstance(state, str) and _is_state(state):
+            if isinstance(state, str) and state in STATES:
                 jobs.set_state(db, job, attempt, state, params.get("reason"), iso(when))
         elif code == "plan" and isinstance(params.get("total_steps"), int):
             jobs.set_total_steps(db, job, attempt, params["total_steps"])
 
 
-def _is_state(word: str) -> bool:
-    from lt_agent.protocol.states import STATES
-
-    return word in STATES
+def _take_exit(
+    db: sqlite3.Connection, job: str, attempt: int, record: ExitRecord, sent: dict[str, int], clock: float
+) -> None:
+    """Ends the attempt, if all that the host has of its streams is here: after the end nobody asks for more."""
+    here = streams.cursors(db, job, attempt)
+    if any(here[name] < int(sent.get(name, 0)) for name in streams.CURSORS):
+        raise ValueError(f"the end of {job}/{attempt} came before all of its streams: {here} of {sent}")
+    jobs.end_attempt(db, job, attempt, record, clock)

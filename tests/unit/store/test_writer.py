@@ -1,0 +1,80 @@
+"""The one writer: order, isolation of a fault, back-pressure, and a commit before anybody is told."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+
+import pytest
+
+from lt_controller.store.writer import MAX_WAITING_BYTES, Writer
+
+
+def put(db, name):
+    db.execute("INSERT INTO hosts (name) VALUES (?)", (name,))
+    return name
+
+
+def boom(db):
+    db.execute("INSERT INTO hosts (name) VALUES ('half')")
+    raise RuntimeError("on purpose")
+
+
+def names(path):
+    with sqlite3.connect(path) as db:
+        return [row[0] for row in db.execute("SELECT name FROM hosts ORDER BY rowid")]
+
+
+def test_what_raises_undoes_itself_alone(tmp_path):
+    writer = Writer(tmp_path / "lt.db")
+    first, bad, last = writer.add("", put, "a"), writer.add("", boom), writer.add("", put, "b")
+    assert (first.result(), last.result()) == ("a", "b")
+    with pytest.raises(RuntimeError):
+        bad.result()
+    writer.close()
+    assert names(tmp_path / "lt.db") == ["a", "b"]
+
+
+def test_a_result_means_committed(tmp_path):
+    writer = Writer(tmp_path / "lt.db")
+    for n in range(50):
+        writer.run("", put, str(n))
+        assert names(tmp_path / "lt.db")[-1] == str(n)
+    writer.close()
+
+
+def test_listeners_hear_the_topics_after_the_commit(tmp_path):
+    heard = []
+    seen = threading.Event()
+
+    def listen(topics):
+        heard.append((topics, names(tmp_path / "lt.db")))
+        seen.set()
+
+    writer = Writer(tmp_path / "lt.db", listen)
+    writer.run("hosts", put, "a")
+    assert seen.wait(5)
+    assert heard == [({"hosts"}, ["a"])]
+    writer.close()
+
+
+def test_whoever_adds_more_than_fits_waits_until_there_is_room(tmp_path):
+    writer = Writer(tmp_path / "lt.db")
+    gate, entered = threading.Event(), threading.Event()
+
+    def hold(db):
+        entered.set()
+        gate.wait(10)
+
+    writer.add("", hold)
+    assert entered.wait(5)
+    writer.add("", put, "big", weight=MAX_WAITING_BYTES)
+    added = threading.Event()
+    thread = threading.Thread(target=lambda: (writer.add("", put, "late", weight=1), added.set()))
+    thread.start()
+    assert not added.wait(0.2)
+    gate.set()
+    assert added.wait(5)
+    thread.join()
+    writer.close()
+    assert names(tmp_path / "lt.db") == ["big", "late"]
