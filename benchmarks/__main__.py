@@ -1,0 +1,38 @@
+"""`python -m benchmarks [--runs N] [--only NAME …] [--no-write]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.harness import Row, bench
+from benchmarks.report import kept_reasons, markdown, show
+
+MEASURES = ("startup", "submit", "log_latency", "log_volume", "pull", "many_jobs", "footprint")
+RESULTS = Path(__file__).with_name("results.md")
+
+
+def main() -> int:
+    """Runs the measures, prints the table, writes `results.md` when all were run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="repetitions for each median (default 5)")
+    parser.add_argument("--only", nargs="+", choices=MEASURES, help="these alone; writes no results.md")
+    parser.add_argument("--no-write", action="store_true", help="print only")
+    options = parser.parse_args()
+    rows: list[Row] = []
+    with bench(options.runs) as made:
+        for name in options.only or MEASURES:
+            began = time.perf_counter()
+            rows += importlib.import_module(f"benchmarks.measures.{name}").measure(made)
+            sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
+    show(rows)
+    if not options.only and not options.no_write:
+        RESULTS.write_text(markdown(rows, options.runs, kept_reasons(RESULTS)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
