@@ -35,8 +35,6 @@ def whole_log(db: sqlite3.Connection, job: str) -> bytes:
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(min_size=1, max_size=3000), st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 900))))
-    st.binary(min_size=1, max_size=3000), st.lists(st.tuples(st.integers(0, 3000), st.integers(1, 900)), max_size=30)
-)
 def test_log_pieces_sent_again_and_again_give_the_same_bytes(content: bytes, pieces: list[tuple[int, int]]) -> None:
     db = open_writable(":memory:")
     job = make_job(db)
