@@ -42,9 +42,9 @@ def markdown(rows: Sequence[Row], runs: int, reasons: str) -> str:
         [
             "# Speed",
             "",
-            f"Written by `make bench` on {now:%Y-%m-%d}, medians of {runs} and more runs with (lowest–highest), host and laptop on one",
-            "machine over a private sshd on loopback. Each floor was measured in the same run, beside its result. What exactly is",
-            "timed stands at the top of each file in `benchmarks/measures/`.",
+            f"Written by `make bench` on {now:%Y-%m-%d}: medians of at least {runs} runs with (lowest–highest), laptop and",
+            "host on one machine over a private sshd on loopback. Each floor was measured in the same run, beside its",
+            "result. What exactly is timed stands at the top of each file in `benchmarks/measures/`.",
             "",
             *(f"- {line}" for line in machine()),
             "",
@@ -76,7 +76,7 @@ def machine() -> list[str]:
     """What the figures depend on, one line each."""
     memory = psutil.virtual_memory().total / 2**30
     return [
-        f"CPU: {_cpu_model()}, {os.cpu_count()} cores; memory {memory:.0f} GiB; load at the end {os.getloadavg()[0]:.1f}",
+        f"{_cpu_model()}, {os.cpu_count()} cores, {memory:.0f} GiB of memory; load at the end {os.getloadavg()[0]:.1f}",
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {_first_line(['ssh', '-V'])}, "
         f"{_first_line(['rsync', '--version'])}",
         ", ".join(f"{name} {_version(name)}" for name in ("labtrain", "fabric", "paramiko", "torch", "trl")),

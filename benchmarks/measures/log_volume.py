@@ -1,8 +1,8 @@
 """1,000,000 log lines (100 MB) into SQLite, and what the controller needs for it.
 
 The job is `cat` of a file that lies on the host, timed from the worker's start until the last byte and its cursor are
-in the database. The floor is `ssh host cat` of that file into a file here. Memory is the controller's own peak (VmHWM) of
-a controller started for this.
+in the database. The floor is `ssh host cat` of that file into a file here. Memory is the peak (VmHWM) of a controller
+that was started for this.
 """
 
 from __future__ import annotations
