@@ -1,0 +1,189 @@
+"""The bridge's event loop: requests in, replies and pushes out, until the other side is gone."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import selectors
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict
+
+from ..protocol import frames
+from ..protocol.errors import LtError
+from ..protocol.paths import HostRoot, LeaseDir
+from ..watch import FolderWatch
+from .delivery import Delivery
+from .lanes import Lane, Wake, attempt
+from .operations import AT_ONCE, LANES, Operations
+from .outbox import Outbox
+
+BEAT = 5.0  # seconds between beats
+SILENCE = 60.0  # seconds without a request after which the controller is taken for gone
+JUDGE = 30.0  # seconds between two looks for attempts that died without a word
+_READ = 256 << 10
+
+
+def run(root: HostRoot, lease: LeaseDir, agent_dir: Path) -> int:
+    """Serves one controller over stdin and stdout until stdin ends or it falls silent. Jobs never notice.
+
+    Returns the exit code: 0 for a normal end, 2 if the other side does not speak the protocol.
+    """
+    fd_in, fd_out = _own_descriptors()
+    bridge = _Bridge(fd_in, fd_out, root, lease, agent_dir)
+    try:
+        return bridge.serve()
+    except (BrokenPipeError, ConnectionResetError):
+        return 0
+    finally:
+        bridge.close()
+
+
+def _own_descriptors() -> tuple[int, int]:
+    """Stdin and stdout under numbers of our own. What anything else prints goes to stderr, and no child inherits them:
+    the dispatcher outlives the bridge, and ssh would wait for it."""
+    fd_in, fd_out = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    for fd in (fd_in, fd_out):
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(fd, _SET_PIPE_SIZE, 1 << 20)  # fewer wakes for bulk; not every descriptor is a pipe
+    return fd_in, fd_out
+
+
+_SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, which the standard library names from Python 3.10 on
+
+
+class _Bridge:
+    def __init__(self, fd_in: int, fd_out: int, root: HostRoot, lease: LeaseDir, agent_dir: Path) -> None:
+        os.set_blocking(fd_in, False)
+        self._in = fd_in
+        self._out = fd_out
+        self._reader = frames.FrameReader()
+        self._outbox = Outbox(fd_out)
+        self._wake = Wake()
+        self._watch = FolderWatch(self._wake)
+        self._delivery = Delivery(self._outbox, self._watch)
+        self._operations = Operations(root, lease, agent_dir, self._delivery)
+        self._lanes: Dict[str, Lane] = {name: Lane(name, self._wake) for name in LANES}
+        self._selector = selectors.PollSelector()  # unlike epoll it also takes a plain file as stdin
+        self._heard = time.monotonic()
+        self._next_beat = self._heard
+        self._next_judge = self._heard + JUDGE
+        self._judging = False
+        self._masks: Dict[int, int] = {}
+
+    def serve(self) -> int:
+        """Runs until stdin ends (0) or is no protocol (2)."""
+        self._outbox.start()
+        while True:
+            now = time.monotonic()
+            if now - self._heard > SILENCE:
+                return 0
+            self._timers(now)
+            self._delivery.pump()
+            self._outbox.flush()
+            self._listen(self._in, selectors.EVENT_READ if self._outbox.accepts_requests else 0)
+            self._listen(self._out, selectors.EVENT_WRITE if self._outbox.waiting else 0)
+            self._listen(self._wake.fd, selectors.EVENT_READ)
+            for key, _ in self._selector.select(self._timeout()):
+                if key.fd == self._wake.fd:
+                    self._look()
+                elif key.fd == self._in:
+                    code = self._receive()
+                    if code is not None:
+                        return code
+
+    def close(self) -> None:
+        """Stops watching and lets go of pins. Work on the lanes dies with the process."""
+        self._watch.close()
+        self._operations.close()
+        self._selector.close()
+
+    def _listen(self, fd: int, mask: int) -> None:
+        before = self._masks.get(fd, 0)
+        if mask == before:
+            return
+        self._masks[fd] = mask
+        if not before:
+            self._selector.register(fd, mask)
+        elif not mask:
+            self._selector.unregister(fd)
+        else:
+            self._selector.modify(fd, mask)
+
+    def _timeout(self) -> float:
+        now = time.monotonic()
+        nearest = min(self._next_beat, self._next_judge, self._heard + SILENCE) - now
+        return max(0.0, min(nearest, self._delivery.wait(now)))
+
+    def _timers(self, now: float) -> None:
+        if now >= self._next_beat:
+            self._next_beat = now + BEAT
+            # A reader that takes nothing needs no more beats piled up for it.
+            if not self._outbox.waiting or self._outbox.accepts_requests:
+                self._outbox.send({"type": "beat", "time": time.time()}, urgent=True)
+        if now >= self._next_judge:
+            self._next_judge = now + JUDGE
+            if not self._judging:
+                self._judging = True
+                self._lanes["acts"].submit(self._operations.judge, self._judged)
+
+    def _judged(self, _: Any, error: LtError | None) -> None:
+        self._judging = False
+        if error is not None:
+            sys.stderr.write(f"judge: {error}\n")
+
+    def _look(self) -> None:
+        self._wake.clear()
+        self._delivery.changed(self._watch.changed())
+        for lane in self._lanes.values():
+            lane.collect()
+
+    def _receive(self) -> int | None:
+        try:
+            data = os.read(self._in, _READ)
+        except BlockingIOError:
+            return None
+        if not data:
+            return 0
+        try:
+            for frame in self._reader.feed(data):
+                if frame.header["type"] == "request":
+                    self._heard = time.monotonic()
+                    self._request(frame.header)
+        except frames.ProtocolError as error:
+            sys.stderr.write(f"not the protocol: {error}\n")
+            return 2
+        return None
+
+    def _request(self, request: Dict[str, Any]) -> None:
+        def work() -> Any:
+            return self._operations.answer(request)
+
+        def done(result: Any, error: LtError | None) -> None:
+            self._reply(request.get("id"), result, error)
+
+        lane, error = attempt(lambda: self._operations.lane_of(request))
+        if error is not None:
+            done(None, error)
+        elif lane == AT_ONCE:
+            done(*attempt(work))
+        else:
+            self._lanes[lane].submit(work, done)
+
+    def _reply(self, number: Any, result: Any, error: LtError | None) -> None:
+        reply: Dict[str, Any] = {"type": "reply", "id": number, "ok": error is None}
+        if error is None:
+            reply["result"] = result
+        else:
+            reply["error"] = error.as_dict()
+        try:
+            self._outbox.send(reply, urgent=True)
+        except frames.ProtocolError as problem:
+            failure = LtError("reply_too_large", problem=str(problem)).as_dict()
+            self._outbox.send({"type": "reply", "id": number, "ok": False, "error": failure}, urgent=True)

@@ -1,0 +1,228 @@
+"""The requests of a controller, and where each is answered: at once, or on a lane so that the streams go on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping
+
+from .. import __version__
+from ..protocol.errors import LtError
+from ..protocol.paths import AttemptPaths, HostRoot, LeaseDir
+from .delivery import Delivery
+from .follower import STREAMS, Follower
+from .pins import Pins
+from .removal import remove_job
+
+Request = Mapping[str, Any]
+Handler = Callable[[Request], Any]
+
+AT_ONCE = "at once"  # on the loop's thread: no disk to wait for
+ACTS = "acts"  # in order, one after the other: what changes jobs
+ASKS = "asks"  # questions to the disk
+BULK = "bulk"  # what may take minutes
+LANES = (ACTS, ASKS, BULK)
+
+
+class Operations:
+    """Answers requests; `lane_of` says on which thread, `answer` does it. Raises LtError for what can't be done."""
+
+    def __init__(self, root: HostRoot, lease: LeaseDir, agent_dir: Path, delivery: Delivery) -> None:
+        self._root = root
+        self._lease = lease
+        self._agent_dir = agent_dir
+        self._delivery = delivery
+        self._pins = Pins()
+        self._owner = ""
+        self._handlers: Dict[str, tuple[str, Handler]] = {
+            "ping": (AT_ONCE, self._ping),
+            "follow": (AT_ONCE, self._follow),
+            "unfollow": (AT_ONCE, self._unfollow),
+            "hello": (ACTS, self._hello),
+            "start": (ACTS, self._start),
+            "jobs": (ACTS, self._jobs),
+            "stop": (ACTS, self._stop),
+            "save": (ACTS, self._save),
+            "pin": (ACTS, self._pin),
+            "unpin": (ACTS, self._unpin),
+            "have": (ASKS, self._have),
+            "stage": (ASKS, self._stage),
+            "commit": (BULK, self._commit),
+            "remove": (BULK, self._remove),
+            "facts": (ASKS, self._facts),
+            "disk": (ASKS, self._disk),
+        }
+
+    def lane_of(self, request: Request) -> str:
+        """AT_ONCE, or the lane that answers it."""
+        return self._handlers.get(_text(request, "op"), (AT_ONCE, self._ping))[0]
+
+    def answer(self, request: Request) -> Any:
+        """The result for the reply. Raises LtError."""
+        op = _text(request, "op")
+        if op not in self._handlers:
+            raise LtError("unknown_op", op=op, version=__version__)
+        return self._handlers[op][1](request)
+
+    def judge(self) -> None:
+        """Looks for attempts whose supervisor is gone without a word, and starts a dispatcher if work is waiting."""
+        from ..judge import judge_all
+
+        judge_all(self._root, self._lease)
+
+    def close(self) -> None:
+        """Lets go of all pins."""
+        self._pins.close()
+
+    # -- on the loop's thread
+
+    def _ping(self, request: Request) -> Any:
+        return {"time": time.time()}
+
+    def _follow(self, request: Request) -> Any:
+        paths = self._attempt(request)
+        cursors = request.get("cursors") or {}
+        known = request.get("manifests") or []
+        if not isinstance(cursors, dict) or not isinstance(known, list):
+            raise LtError("bad_request", key="cursors" if not isinstance(cursors, dict) else "manifests")
+        if not all(isinstance(value, int) for value in cursors.values()) or set(cursors) - set(STREAMS):
+            raise LtError("bad_request", key="cursors")
+        self._delivery.follow(Follower(paths, cursors, [str(name) for name in known]))
+        return {}
+
+    def _unfollow(self, request: Request) -> Any:
+        self._delivery.unfollow(_text(request, "job"), _number(request, "attempt"))
+        return {}
+
+    # -- on the lane of acts
+
+    def _hello(self, request: Request) -> Any:
+        from ..leases import write_slots
+        from ..machine import machine_id
+        from ..procs import boot_id
+
+        self._owner = _text(request, "owner")
+        wanted = request.get("gpus_wanted")
+        uuids = [str(uuid) for uuid in wanted] if isinstance(wanted, list) else _gpu_uuids()
+        slots = request.get("slots")
+        write_slots(self._lease, slots if isinstance(slots, int) and slots > 0 else max(1, len(uuids)), uuids)
+        self.judge()
+        return {
+            "version": __version__,
+            "time": time.time(),
+            "root": str(self._root.path.resolve()),
+            "hostname": socket.gethostname(),
+            "python": sys.executable,
+            "machine": machine_id(self._lease),
+            "boot_id": boot_id(),
+            "jobs": self._jobs(request),
+        }
+
+    def _start(self, request: Request) -> Any:
+        from ..protocol.records import JobSpec, from_dict
+        from ..start import start
+
+        return start(self._root, self._lease, from_dict(JobSpec, request.get("spec")), self._agent_dir)
+
+    def _jobs(self, request: Request) -> Any:
+        from ..start import summary
+
+        found = []
+        for paths in self._root.attempts():
+            try:
+                found.append(summary(paths))
+            except (LtError, OSError, ValueError):
+                continue  # a folder without a readable spec is no attempt (yet)
+        return found
+
+    def _stop(self, request: Request) -> Any:
+        from ..stopping import request_stop
+
+        grace = request.get("grace")
+        seconds = float(grace) if isinstance(grace, (int, float)) else None
+        request_stop(self._attempt(request), _text(request, "kind") or "stop", seconds, self._owner)
+        return {}
+
+    def _save(self, request: Request) -> Any:
+        from ..stopping import request_save
+
+        request_save(self._attempt(request))
+        return {}
+
+    def _pin(self, request: Request) -> Any:
+        return self._pins.pin(self._attempt(request), _text(request, "name"))
+
+    def _unpin(self, request: Request) -> Any:
+        self._pins.unpin(_text(request, "job"), _number(request, "attempt"), _text(request, "name"))
+        return {}
+
+    # -- on the lanes of questions and of bulk work
+
+    def _have(self, request: Request) -> Any:
+        from .. import snapshots
+
+        items = request.get("items")
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise LtError("bad_request", key="items")
+        return {"missing": snapshots.missing(self._root, items)}
+
+    def _stage(self, request: Request) -> Any:
+        from .. import snapshots
+
+        path, earlier = snapshots.stage(self._root, _text(request, "name"), _text(request, "digest"))
+        return {"path": str(path.resolve()), "link_dest": [str(other.resolve()) for other in earlier]}
+
+    def _commit(self, request: Request) -> Any:
+        from .. import snapshots
+
+        snapshots.commit(self._root, _text(request, "name"), _text(request, "digest"))
+        return {}
+
+    def _remove(self, request: Request) -> Any:
+        remove_job(self._root, _text(request, "job"))
+        return {}
+
+    def _facts(self, request: Request) -> Any:
+        from .. import probe
+
+        return probe.collect(str(self._root.path))
+
+    def _disk(self, request: Request) -> Any:
+        path = Path(_text(request, "path") or self._root.path)
+        try:
+            info = os.statvfs(path)
+        except OSError as error:
+            raise LtError("no_such_path", path=str(path), problem=str(error.strerror)) from None
+        return {"path": str(path), "total": info.f_blocks * info.f_frsize, "free": info.f_bavail * info.f_frsize}
+
+    def _attempt(self, request: Request) -> AttemptPaths:
+        paths = self._root.attempt(_text(request, "job"), _number(request, "attempt"))
+        if not paths.path.is_dir():
+            raise LtError("no_such_job", job=paths.job, attempt=paths.attempt)
+        return paths
+
+
+def _gpu_uuids() -> list[str]:
+    """The machine's GPUs by UUID, for a controller that does not name those it wants."""
+    from .. import probe
+
+    return probe.gpu_uuids()
+
+
+def _text(request: Request, key: str) -> str:
+    value = request.get(key)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise LtError("bad_request", key=key)
+    return value
+
+
+def _number(request: Request, key: str) -> int:
+    value = request.get(key)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise LtError("bad_request", key=key)
+    return value
