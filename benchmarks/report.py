@@ -42,7 +42,7 @@ def markdown(rows: Sequence[Row], runs: int, reasons: str) -> str:
         [
             "# Speed",
             "",
-            f"Written by `make bench` on {now:%Y-%m-%d}: medians of at least {runs} runs with (lowest–highest), laptop and",
+            f"Written by `make bench` on {now:%Y-%m-%d}: medians of at least {runs} runs (lowest–highest), laptop and",
             "host on one machine over a private sshd on loopback. Each floor was measured in the same run, beside its",
             "result. What exactly is timed stands at the top of each file in `benchmarks/measures/`.",
             "",
