@@ -1,6 +1,7 @@
 """Frames on the bridge's channel: a JSON header with an optional binary payload.
 
 Wire form: two big-endian unsigned 32-bit lengths (header, payload), the header as UTF-8 JSON, the payload as it is.
+A large header without payload travels compressed (type `packed`); the reader gives it back as it was.
 A login shell may print before the bridge does: each stream begins with `MAGIC`, and what precedes it is noise.
 """
 
@@ -8,12 +9,16 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from typing import Any, Iterator, NamedTuple
 
 MAGIC = b"\nLT-BRIDGE-1\n"
 MAX_HEADER = 4 << 20
 MAX_PAYLOAD = 4 << 20
 MAX_NOISE = 256 << 10
+MAX_UNPACKED = 64 << 20
+_PACK_FROM = 1 << 20
+_PACKED = "packed"
 _LENGTHS = struct.Struct(">II")
 
 
@@ -31,6 +36,9 @@ class ProtocolError(Exception):
 def encode(header: dict[str, Any], payload: bytes = b"") -> bytes:
     """The frame's bytes. Raises ProtocolError if it is too large to be accepted at the other end."""
     head = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogateescape")
+    if len(head) > _PACK_FROM and len(head) <= MAX_UNPACKED and not payload:
+        # A reply about thousands of jobs, a manifest of thousands of files: compressed, and unpacked by the reader.
+        head, payload = json.dumps({"type": _PACKED}).encode(), zlib.compress(head, 1)
     if len(head) > MAX_HEADER or len(payload) > MAX_PAYLOAD:
         raise ProtocolError(f"frame too large: header {len(head)}, payload {len(payload)} bytes")
     return _LENGTHS.pack(len(head), len(payload)) + head + payload
@@ -66,7 +74,7 @@ class FrameReader:
                     return
                 frame = Frame(_header(bytes(buffer[body : body + head_size])), bytes(buffer[body + head_size : end]))
                 start = end
-                yield frame
+                yield _unpack(frame) if frame.header["type"] == _PACKED else frame
         finally:
             del buffer[:start]
 
@@ -80,6 +88,17 @@ class FrameReader:
         del self._buffer[: at + len(MAGIC)]
         self._synced = True
         return True
+
+
+def _unpack(frame: Frame) -> Frame:
+    inflater = zlib.decompressobj()
+    try:
+        head = inflater.decompress(frame.payload, MAX_UNPACKED)
+    except zlib.error as error:
+        raise ProtocolError(f"malformed packed header: {error}") from None
+    if not inflater.eof:
+        raise ProtocolError(f"packed header is cut or larger than {MAX_UNPACKED} bytes")
+    return Frame(_header(head))
 
 
 def _header(raw: bytes) -> dict[str, Any]:
