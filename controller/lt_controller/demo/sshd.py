@@ -22,6 +22,8 @@ from lt_agent.protocol.errors import LtError
 from lt_controller.transport.remote import quote
 
 _START_TIMEOUT = 10.0
+# SHLVL: a bash that sshd starts reads ~/.bashrc of the account unless it believes to be a nested one; that file is
+# none of ours, and often costs a tenth of a second.
 _CONFIG = """\
 {extra}
 ListenAddress {address}
@@ -39,6 +41,7 @@ X11Forwarding no
 AllowAgentForwarding no
 PrintMotd no
 MaxStartups 100
+SetEnv SHLVL=2
 ForceCommand {login}
 """
 

@@ -1,1 +1,64 @@
-"""How the laptop reaches a host: commands and streams over Fabric, files by rsync, both with strict host keys."""
+"""How the laptop reaches a host: commands and streams over Fabric, files by rsync, both with strict host keys.
+
+`transport_for` and `bulk_for` pick the way for a host. Nothing heavy is imported until one of them is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lt_agent.protocol.errors import LtError
+from lt_controller.home import Home
+from lt_inventory.model import LOCAL, Host
+
+from .base import Bulk, Completed, Duplex, Progress, ProgressCallback, Transport
+
+__all__ = [
+    "Bulk",
+    "Completed",
+    "Duplex",
+    "Progress",
+    "ProgressCallback",
+    "Transport",
+    "bulk_for",
+    "transport_for",
+]
+
+
+def transport_for(host: Host, home: Home) -> Transport:
+    """The way to run commands on `host`; not connected yet.
+
+    Raises LtError `bad_jump`, and `hosts_file_invalid` when the host has jumps and the inventory cannot be read.
+    """
+    if host.kind == LOCAL:
+        from .local import LocalTransport
+
+        return LocalTransport(host.name)
+    from .fabric_ssh import FabricTransport
+    from .route import route
+
+    return FabricTransport(route(host, home), home)
+
+
+def bulk_for(host: Host, home: Home, facts: Mapping[str, Any], transport: Transport) -> Bulk:
+    """The way to move files to and from `host`: rsync where both ends have it, else tar over `transport`.
+
+    The tar way needs the agent on the host already. Raises LtError `host_no_python`.
+    """
+    if host.kind == LOCAL:
+        from .copy import CopyBulk
+
+        return CopyBulk(host.name)
+    remote = facts.get("rsync")
+    if isinstance(remote, str) and remote:
+        from .rsync import RsyncBulk
+
+        try:
+            return RsyncBulk(host, home, remote, transport)
+        except LtError as error:
+            if error.code != "no_rsync_here":
+                raise
+    from .tar import TarBulk
+
+    return TarBulk(host.name, transport, facts, home)
