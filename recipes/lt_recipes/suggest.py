@@ -13,5 +13,5 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     for candidate in (word.lower(), plain):
         if candidate in by_lower:
             return by_lower[candidate]
-    matches = get_close_matches(plain, by_lower, n=1, cutoff=0.72)
+    matches = get_close_matches(plain, by_lower, n=1, cutoff=0.65)
     return by_lower[matches[0]] if matches else None

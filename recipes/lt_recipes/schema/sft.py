@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,8 @@ from .train import TrainSection
 
 class SftTrainSection(TrainSection):
     """`train:` of `method: sft`: the names of TRL's SFTConfig beside those of transformers."""
+
+    null_has_meaning: ClassVar[frozenset[str]] = frozenset({"max_length"})
 
     max_length: Count | None = Field(
         default=None, description="tokens per row, longer ones are cut; null: never cut; default 1024"

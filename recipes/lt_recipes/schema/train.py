@@ -7,7 +7,7 @@ against the installed ones. What is left out on purpose, and why, stands in `ref
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -32,6 +32,9 @@ Sampling = Literal["random", "sequential", "group_by_length"]
 
 class TrainSection(Section):
     """What every method shares: the names of transformers' TrainingArguments."""
+
+    null_has_meaning: ClassVar[frozenset[str]] = frozenset()
+    """Keys for which `null` says something; for all others it is as good as absent."""
 
     # how long
     num_train_epochs: Positive | None = Field(default=None, description="passes over the data; default 3")
@@ -160,8 +163,12 @@ class TrainSection(Section):
 
     @model_serializer(mode="wrap")
     def _only_what_was_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        # `null` differs from absent: max_length: null means "never cut".
-        return {key: value for key, value in handler(self).items() if key in self.model_fields_set}
+        values = handler(self)
+        return {
+            key: values[key]
+            for key in type(self).model_fields
+            if key in self.model_fields_set and (values[key] is not None or key in self.null_has_meaning)
+        }
 
     @model_validator(mode="after")
     def _one_precision(self) -> TrainSection:

@@ -1,0 +1,134 @@
+"""From a gallery name or a file, and overrides, to a `Recipe`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from .overrides import apply_overrides
+from .paths import look_up
+from .problems import Problem, RecipeError
+from .schema import Recipe
+from .suggest import nearest
+from .validation import place, validate
+from .yaml_source import parse
+
+PACKAGE = Path(__file__).resolve().parent
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class GalleryEntry:
+    """A shipped recipe: `title` is the first sentence of its header."""
+
+    name: str
+    title: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class RecipeFile:
+    """A recipe's file, and the folder where its relative paths are looked for after the working folder."""
+
+    path: Path
+    folder: Path
+
+
+def load(
+    name_or_path: str | Path, overrides: Sequence[str] = (), cwd: Path | None = None, *, check_paths: bool = True
+) -> Recipe:
+    """The validated recipe of a gallery name or a file, with `overrides` (`train.learning_rate=1e-4`) laid over it.
+
+    Local files that it names must be there, unless `check_paths` is off (for showing a gallery recipe, say).
+    Raises RecipeError with every problem of the file and the overrides at once.
+    """
+    file = find_recipe(name_or_path, cwd)
+    source = parse(_read(file.path), _name_for(file.path, cwd))
+    said = apply_overrides(source, overrides)
+    recipe, problems = validate(source, said)
+    if recipe is None:
+        raise RecipeError(problems)
+    recipe._folder = file.folder
+    if check_paths:
+        missing = look_up(recipe, cwd)[1]
+        if missing:
+            raise RecipeError([_placed(problem, *place(_path(problem.key), source, said)) for problem in missing])
+    return recipe
+
+
+def find_recipe(name_or_path: str | Path, cwd: Path | None = None) -> RecipeFile:
+    """The file that a gallery name or a path means. Raises RecipeError, with the nearest name, if there is none."""
+    text = str(name_or_path)
+    here = cwd or Path.cwd()
+    entries = {entry.name: entry for entry in gallery()}
+    if text in entries:
+        # The gallery's data files lie beside the gallery, in the package.
+        return RecipeFile(entries[text].path, PACKAGE)
+    try:
+        path = (here / Path(text).expanduser()).absolute()
+        if path.is_file():
+            return RecipeFile(path, path.parent)
+        folder = path.is_dir()
+    except (OSError, ValueError, RuntimeError):
+        path, folder = here / "recipe.yaml", False
+    if folder:
+        raise RecipeError([Problem(text, None, "", "is a folder, not a recipe", "name the .yaml file in it")])
+    if isinstance(name_or_path, Path) or "/" in text or text.endswith(_SUFFIXES):
+        beside = sorted(p.name for p in path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        near = nearest(path.name, beside)
+        hint = f"did you mean {near}?" if near else "lt recipe ls shows the gallery"
+        raise RecipeError([Problem(text, None, "", "there is no such file", hint)])
+    near = nearest(text, entries)
+    hint = f"did you mean {near}?" if near else "the gallery has " + ", ".join(entries)
+    raise RecipeError([Problem(text, None, "", "is no recipe of the gallery, and no file", hint)])
+
+
+def gallery() -> list[GalleryEntry]:
+    """The shipped recipes by name."""
+    found = []
+    for path in sorted((PACKAGE / "gallery").glob("*.yaml")):
+        with path.open(encoding="utf-8") as lines:
+            title = next(lines, "").lstrip("# ").strip()
+        found.append(GalleryEntry(path.stem, title, path))
+    return found
+
+
+def recipe_text(name: str) -> str:
+    """The text of a gallery recipe, comments and all. Raises RecipeError for an unknown name."""
+    return find_recipe(name).path.read_text(encoding="utf-8")
+
+
+def new_recipe(name: str = "sft-lora") -> str:
+    """The text for a recipe of one's own, begun from the gallery's `name`; shipped data is named by its full path."""
+    entries = {entry.name for entry in gallery()}
+    if name not in entries:
+        near = nearest(name, entries)
+        hint = f"did you mean {near}?" if near else "the gallery has " + ", ".join(sorted(entries))
+        raise RecipeError([Problem(name, None, "", "is no recipe of the gallery", hint)])
+    text = recipe_text(name)
+    for shipped in sorted((PACKAGE / "data").glob("*.jsonl")):
+        text = text.replace(f" data/{shipped.name}", f" {shipped}")
+    return f"# Begun from the gallery's {name}. Check it with: lt recipe check THIS_FILE\n" + text
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RecipeError([Problem(str(path), None, "", f"can't be read: {error.strerror}")]) from None
+
+
+def _name_for(path: Path, cwd: Path | None) -> str:
+    try:
+        return str(path.relative_to(cwd or Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _path(key: str) -> tuple[str | int, ...]:
+    return tuple(int(part) if part.isdecimal() else part for part in key.split("."))
+
+
+def _placed(problem: Problem, file: str, line: int | None) -> Problem:
+    return replace(problem, file=file, line=line)
