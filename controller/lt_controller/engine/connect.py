@@ -16,7 +16,8 @@ from ..store import hosts
 from ..store.writer import Writer
 from ..transport import bulk_for, transport_for
 from ..transport.base import Bulk, Duplex, Transport
-from ..transport.bundle import AgentBundle, open_bridge, push_agent
+from ..transport.agent import open_bridge, push_agent
+from ..transport.bundle import AgentBundle
 from ..transport.probe import probe
 from .intake import Intake
 from .link import BridgeLink
@@ -58,8 +59,7 @@ def connect(
             timeout=HELLO_TIMEOUT,
             owner=owner,
             version=__version__,
-            slots=host.slots or max(1, len(facts.get("gpus") or [])),
-            gpus=[gpu["uuid"] for gpu in facts.get("gpus") or []],
+            slots=host.slots,
         )
         clock = (sent + time.time()) / 2 - float(hello["time"])
         if hello.get("boot_id") != facts.get("boot_id"):
@@ -77,14 +77,12 @@ def _bridge(transport: Transport, host: Host, home: Home, writer: Writer) -> tup
     if facts is not None and facts.get("python"):
         bundle = AgentBundle.build(facts, home)
         try:
-            return facts, bundle.digest, open_bridge(transport, facts, bundle, host)
+            return facts, bundle.digest, open_bridge(transport, facts, bundle, facts["root"], host.lease_dir)
         except LtError as error:
             if error.code != "agent_missing":
                 raise
     facts = probe(transport, host)
     writer.run("hosts", hosts.add_facts, host.name, facts)
-    if not facts.get("python"):
-        raise LtError("host_no_python", host=host.name)
     bundle = AgentBundle.build(facts, home)
-    push_agent(transport, bulk_for(host, home, facts, transport), facts, bundle, host)
-    return facts, bundle.digest, open_bridge(transport, facts, bundle, host)
+    push_agent(transport, bulk_for(host, home, facts, transport), facts, bundle)
+    return facts, bundle.digest, open_bridge(transport, facts, bundle, facts["root"], host.lease_dir)

@@ -140,10 +140,11 @@ class Controller:
         if op == "status":
             return self._status()
         if op == "scan_key":
-            from ..transport.keys import scan_host_key
+            from ..transport.scan import scan_host_key
 
-            key = scan_host_key(_host_from(request["host"]), self._home)
-            return {"fingerprint": key.fingerprint, "key_type": key.key_type, "line": key.line}
+            host = _host_from(request["host"])
+            key = scan_host_key(host, self._home)
+            return {"fingerprint": key.fingerprint, "key_type": key.key_type, "line": key.line(host)}
         if op in ("probe", "connect"):
             return self._ask(str(request.get("name")), probe=op == "probe")
         if op == "stop":
