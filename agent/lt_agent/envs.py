@@ -15,14 +15,14 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
 from .protocol.errors import LtError
 from .protocol.files import write_json
 from .protocol.paths import HostRoot
 from .protocol.records import EnvPlan
 
-OnEvent = Callable[[str, Dict[str, Any]], None]
+OnEvent = Callable[..., None]
 
 _CHECK_TIMEOUT = 60.0  # seconds for an interpreter to say who it is; a cold network disk takes some
 _TAIL = 40  # lines of uv's output in an error
@@ -50,7 +50,7 @@ def ensure_environment(
     """The path of the interpreter that `plan` asks for; built first if it is not here.
 
     `variables` are the job's and host's environment variables (uv's index settings and proxies among them);
-    `on_event(code, params)` gets `env{state: waiting|building|built|cached|existing, …}`; what uv prints is appended
+    `on_event(code, **params)` gets `env{state: waiting|building|built|cached|existing, …}`; what uv prints is appended
     to `log`. Several jobs that want the same environment wait for the one that builds it.
 
     Raises LtError `env_python_missing{python}`, `uv_missing{}`, `env_build_failed{tail, step}`, `disk_full{path}`.
@@ -58,26 +58,26 @@ def ensure_environment(
     environment = uv_variables({**os.environ, **variables})
     if plan.kind == "existing":
         python = _existing(plan.python, environment)
-        on_event("env", {"state": "existing", "python": python})
+        on_event("env", state="existing", python=python)
         return python
     folder = root.envs / plan.digest
     if not plan.digest or plan.digest != os.path.basename(plan.digest) or plan.digest.startswith("."):
         raise LtError("bad_name", name=plan.digest)
     python = str(folder / "bin" / "python")
     if _is_complete(folder):
-        on_event("env", {"state": "cached", "digest": plan.digest, "python": python})
+        on_event("env", state="cached", digest=plan.digest, python=python)
         return python
     os.makedirs(root.envs, mode=0o700, exist_ok=True)
-    with _locked(root.envs / f".{plan.digest}.lock", lambda: on_event("env", {"state": "waiting"})):
+    with _locked(root.envs / f".{plan.digest}.lock", lambda: on_event("env", state="waiting")):
         if _is_complete(folder):
-            on_event("env", {"state": "cached", "digest": plan.digest, "python": python})
+            on_event("env", state="cached", digest=plan.digest, python=python)
             return python
         began = time.monotonic()
-        on_event("env", {"state": "building", "digest": plan.digest, "packages": len(plan.packages)})
+        on_event("env", state="building", digest=plan.digest, packages=len(plan.packages))
         _build(root, plan, folder, environment, log)
         write_json(folder / "complete", {"plan": plan.reason, "created_at": time.time()})
         seconds = round(time.monotonic() - began, 1)
-        on_event("env", {"state": "built", "digest": plan.digest, "python": python, "seconds": seconds})
+        on_event("env", state="built", digest=plan.digest, python=python, seconds=seconds)
     return python
 
 

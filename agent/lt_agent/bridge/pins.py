@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any, Dict, Tuple
 
-from .. import locks, snapshots
+from .. import snapshots
 from ..protocol.errors import LtError
 from ..protocol.files import read_json
 from ..protocol.paths import AttemptPaths
-
-_PATIENCE = 5.0  # seconds for a rotation that is just deciding
 
 Key = Tuple[str, int, str]
 
@@ -29,17 +27,14 @@ class Pins:
 
         Raises LtError `no_such_checkpoint{job, attempt, name}` if it was rotated or never was.
         """
-        manifest_path = paths.manifest(name)
+        from ..checkpoints import pin
+
         key = (paths.job, paths.attempt, name)
         if key not in self._held:
-            os.makedirs(paths.pins, mode=0o700, exist_ok=True)
-            fd = locks.lock(paths.pins / name, _PATIENCE, shared=True)
-            if fd is None:
-                raise LtError("no_such_checkpoint", job=paths.job, attempt=paths.attempt, name=name)
-            self._held[key] = fd
-        # Looked at with the lock in hand: what is here now stays.
+            self._held[key] = pin(paths, name)
+        # Read with the lock in hand: what is here now stays.
         try:
-            value = read_json(manifest_path)
+            value = read_json(paths.manifest(name))
         except ValueError:
             value = None
         if value is None:
