@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bridge": ("lt_agent.bridge", "main"),
     "facts": ("lt_agent.probe", "main"),
     "untar": ("lt_agent.tarring", "untar_main"),
+    "missing": ("lt_agent.tarring", "missing_main"),
     "cat": ("lt_agent.tarring", "cat_main"),
 }
 
