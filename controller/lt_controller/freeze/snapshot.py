@@ -197,12 +197,12 @@ def _restat(place: Path, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _write_manifest(home: Home, name: str, digest: str, source: Path, entries: list[dict[str, Any]]) -> Path:
     """The protocol's data manifest, with each file's time beside its hash, and where the files lie on the laptop.
 
-    The file's name holds a stamp of source and times: the same content from another folder is another manifest, and
-    neither overwrites the other while it is being pushed.
+    The path holds a stamp of source and times: the same content from another folder is another manifest, and neither
+    overwrites the other while it is being pushed. The file itself is called what the host expects it to be.
     """
     stamp = hashlib.sha256(json.dumps([name, str(source), entries]).encode()).hexdigest()[:12]
-    home.manifests.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = home.manifests / f"{digest}.{stamp}.json"
+    path = home.manifests / f"{digest}-{stamp}" / "manifest.json"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         value = {
             "name": name,

@@ -1,0 +1,64 @@
+"""What all parts of the client stand on: the home, the database, the controller."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from lt_agent.protocol.errors import LtError
+
+from ..home import Home
+from . import queries
+from . import socket as controller
+from .database import Reader, write_intent
+from .models import Request
+
+
+class Connected:
+    """Holds the home and its connections; the calls are in the classes that extend it."""
+
+    def __init__(self, home: Home | str | os.PathLike[str] | None = None) -> None:
+        self.home = home if isinstance(home, Home) else Home(home)
+        self._db = Reader(self.home.database)
+
+    def close(self) -> None:
+        """Closes the database. The controller goes on for as long as it has work."""
+        self._db.close()
+
+    def _call(self, op: str, timeout: float = 120.0, **params: Any) -> Any:
+        return controller.call_ensured(self.home, op, timeout, **params)
+
+    def _ask(
+        self, kind: str, job: str, params: dict[str, Any], unique_name: str | None = None, host: str = ""
+    ) -> Request:
+        """Writes an intent, then wakes the controller: should it die in between, the intent is there for the next.
+
+        A person is waiting, so a `host` that could not be reached is tried now and not when its pause is over.
+        """
+        if not self.home.database.exists():
+            controller.ensure(self.home)  # makes the database
+        intent = write_intent(self.home.database, kind, job, params, unique_name)
+        self._wake(host)
+        return queries.request(self._db, intent) or Request(intent, kind, job, "pending")
+
+    def _wake(self, host: str) -> None:
+        try:
+            controller.call(self.home, "wake", 10.0, host=host)
+        except LtError as error:
+            if error.code not in ("controller_not_running", "controller_gone", "controller_silent"):
+                raise
+            controller.ensure(self.home)
+
+
+def near(word: str, known: list[str], count: int = 3) -> list[str]:
+    """The known words that `word` may have meant, the closest first."""
+    from difflib import get_close_matches
+
+    folded = {name.casefold(): name for name in known}
+    return [folded[match] for match in get_close_matches(word.casefold(), list(folded), n=count, cutoff=0.5)]
+
+
+def laptop_path(text: str | os.PathLike[str]) -> Path:
+    """A path of this machine as typed."""
+    return Path(os.path.expanduser(os.fspath(text)))

@@ -1,0 +1,157 @@
+"""`Client`: everything a person can ask of lt, in one object."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lt_agent.protocol.errors import LtError
+
+from . import queries
+from . import socket as controller
+from .hosts import HostCalls
+from .jobs import JobCalls
+from .models import ControllerStatus, Job, Plan
+
+
+class Client(HostCalls, JobCalls):
+    """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
+
+    Cheap to make. Use it as a context manager, from one thread at a time. Everything that can go wrong for a person
+    is an `LtError`: a code with parameters, which `lt_controller.wording.say` turns into a sentence.
+    """
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # Submitting
+
+    def submit(
+        self,
+        host: str,
+        recipe: str | os.PathLike[str],
+        overrides: Sequence[str] = (),
+        *,
+        name: str | None = None,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> Job:
+        """Submits a recipe (a gallery name or a file) with `key=value` overrides; relative paths are from `folder`.
+
+        Everything is checked and recorded before it returns; sending and training go on without this process.
+        Raises LtError `bad_recipe{problems}`, `no_such_path`, `bad_dataset`, `no_such_host`, `not_enough_gpus`,
+        `name_taken`, and what a first look at the host raises.
+        """
+        from .planning import draft_recipe
+
+        draft = draft_recipe(self, host, os.fspath(recipe), list(overrides), name, Path(folder or Path.cwd()))
+        return self._submit(draft.intent(), draft.name if name else None)
+
+    def run(
+        self,
+        host: str,
+        argv: Sequence[str],
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        gpus: int | None = None,
+        pull: Sequence[str] = (),
+        name: str | None = None,
+        python: str | None = None,
+        timeout: float | None = None,
+    ) -> Job:
+        """Runs a command of yours on a host, in a copy of `folder` (default: where you stand) as it is now.
+
+        `gpus`: how many to wait for (absent: one if the host has any); `pull`: patterns of files to bring home,
+        relative to the folder; `python`: the interpreter that `python` means there; `timeout` in seconds.
+        Raises LtError `folder_too_big` and as `submit`.
+        """
+        from .planning import draft_command
+
+        folder = Path(folder or Path.cwd())
+        draft = draft_command(self, host, list(argv), folder, gpus, list(pull), name, python, timeout)
+        return self._submit(draft.intent(), draft.name if name else None)
+
+    def plan(
+        self,
+        host: str,
+        recipe: str | os.PathLike[str],
+        overrides: Sequence[str] = (),
+        *,
+        name: str | None = None,
+        folder: str | os.PathLike[str] | None = None,
+    ) -> Plan:
+        """What `submit` would do, with every check it makes; writes nothing. Raises as `submit`."""
+        from .planning import draft_recipe
+
+        folder = Path(folder or Path.cwd())
+        return draft_recipe(self, host, os.fspath(recipe), list(overrides), name, folder).plan(self)
+
+    def plan_run(
+        self,
+        host: str,
+        argv: Sequence[str],
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        gpus: int | None = None,
+        pull: Sequence[str] = (),
+        name: str | None = None,
+        python: str | None = None,
+        timeout: float | None = None,
+    ) -> Plan:
+        """What `run` would do. Raises as `run`."""
+        from .planning import draft_command
+
+        folder = Path(folder or Path.cwd())
+        return draft_command(self, host, list(argv), folder, gpus, list(pull), name, python, timeout).plan(self)
+
+    # The controller
+
+    def controller_status(self) -> ControllerStatus:
+        """Whether the background process runs, its pid, its hosts and connections, and what it is doing."""
+        try:
+            detail = controller.call(self.home, "status", 10.0)
+        except LtError as error:
+            if error.code == "controller_not_running":
+                return ControllerStatus(False)
+            raise
+        value = detail if isinstance(detail, dict) else {}
+        return ControllerStatus(True, value.get("pid"), value)
+
+    def controller_start(self) -> ControllerStatus:
+        """Starts it where none runs. Raises LtError `controller_start_failed`."""
+        controller.ensure(self.home)
+        return self.controller_status()
+
+    def controller_stop(self, timeout: float = 30.0) -> bool:
+        """Asks it to leave and waits for that; jobs on the hosts go on. False if none ran.
+
+        Raises LtError `controller_busy` if it has not left after `timeout` seconds.
+        """
+        try:
+            line = controller.Line(self.home, 5.0)
+        except OSError:
+            return False
+        # The end of this connection, which listens and asks nothing more, is the end of the controller.
+        try:
+            line.send({"id": 1, "op": "subscribe"})
+            controller.call(self.home, "stop", 10.0)
+            with contextlib.suppress(OSError):
+                import time
+
+                deadline = time.monotonic() + timeout
+                while (left := deadline - time.monotonic()) > 0:
+                    line.receive(left)
+                raise LtError("controller_busy", seconds=round(timeout), log=str(self.home.controller_log))
+        finally:
+            line.close()
+        return True
+
+    def _submit(self, intent: dict[str, object], unique_name: str | None) -> Job:
+        spec = intent["spec"]
+        assert isinstance(spec, dict)
+        self._ask("submit", str(spec["job"]), intent, unique_name, host=str(intent["host"]))
+        return next(iter(queries.find_jobs(self._db, str(spec["job"]))))

@@ -1,0 +1,203 @@
+"""Hosts: the inventory, their keys, and what is known of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lt_agent.protocol.errors import LtError
+
+from . import queries
+from .base import Connected, near
+from .database import load, when
+from .models import HostInfo
+
+if TYPE_CHECKING:
+    from lt_inventory.check import Check
+    from lt_inventory.ssh_import import ImportCandidate
+
+    from lt_inventory.hosts_file import HostsFile
+    from lt_inventory.model import Host
+
+
+@dataclass(frozen=True)
+class OfferedKey:
+    """The key that a host shows, not yet trusted. `fingerprint` as ssh prints it: `SHA256:…`."""
+
+    fingerprint: str
+    key_type: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Reachability:
+    """How a host answers, apart from what its jobs do."""
+
+    state: str  # unknown, connecting, reachable, unreachable, refused
+    error: Mapping[str, Any] | None = None
+    last_seen: datetime | None = None
+    next_try_at: datetime | None = None
+    activity: str | None = None
+
+
+class HostCalls(Connected):
+    """The part of the client that speaks of hosts."""
+
+    def hosts(self) -> list[HostInfo]:
+        """All hosts of the inventory, `local` among them, with what is known. Raises LtError `hosts_file_invalid`."""
+        known = queries.host_rows(self._db)
+        return [_info(host, known.get(name, {})) for name, host in sorted(self._file().load().items())]
+
+    def host(self, name: str) -> HostInfo:
+        """One host. Raises LtError `no_such_host` with near names."""
+        hosts = self._file().load()
+        if name not in hosts:
+            raise LtError("no_such_host", host=name, near=near(name, list(hosts)))
+        return _info(hosts[name], queries.host_rows(self._db).get(name, {}))
+
+    def reachability(self) -> dict[str, Reachability]:
+        """Per host that was ever talked to: how it answers."""
+        return {
+            name: Reachability(
+                row.get("state", "unknown"),
+                load(row.get("error")),
+                when(row.get("last_seen")),
+                when(row.get("next_try_at")),
+                row.get("activity"),
+            )
+            for name, row in queries.host_rows(self._db).items()
+        }
+
+    def make_host(self, name: str, settings: Mapping[str, Any]) -> Host:
+        """A host by the keys of `hosts.toml`, checked, not yet added.
+
+        Raises LtError `bad_host_name`, `host_setting_invalid{host, problems}`.
+        """
+        from lt_inventory.fields import host_from
+        from lt_inventory.model import valid_name
+
+        if name != "local" and not valid_name(name):
+            raise LtError("bad_host_name", name=name)
+        host, problems = host_from(name, settings)
+        if problems:
+            told = [{"key": problem.key, "message": problem.message} for problem in problems]
+            raise LtError("host_setting_invalid", host=name, problems=told)
+        return host
+
+    def add_host(self, host: Host, key: OfferedKey | None = None) -> None:
+        """Writes the host into the inventory, and `key` as the one key it may show.
+
+        Raises LtError `host_exists`, `hosts_file_invalid`.
+        """
+        self.home.make()
+        self._file().add(host)
+        if key is not None:
+            self._trust(host, key)
+
+    def edit_host(self, name: str, changes: Mapping[str, Any]) -> HostInfo:
+        """Changes settings by their keys in `hosts.toml`; None takes one back to its default. Comments stay.
+
+        Raises LtError `no_such_host`, `host_setting_invalid`.
+        """
+        from lt_inventory.fields import settings_of
+
+        before = self.host(name).host
+        settings = {**settings_of(before), **changes}
+        host = self.make_host(name, {key: value for key, value in settings.items() if value is not None})
+        self._file().update(host)
+        return self.host(name)
+
+    def remove_host(self, name: str, *, force: bool = False) -> None:
+        """Takes a host out of the inventory and forgets its key; nothing on the host is touched.
+
+        Raises LtError `no_such_host`, and `host_in_use` while jobs run or wait there, unless `force`.
+        """
+        from ..transport.known_hosts import forget, known_name
+
+        host = self.host(name).host
+        live = [job.name for job in queries.jobs(self._db, host=name)]
+        if live and not force:
+            raise LtError("host_in_use", host=name, jobs=live[:8], count=len(live))
+        self._file().remove(name)
+        others = self._file().load().values()
+        if host.kind != "local" and not any(known_name(other) == known_name(host) for other in others):
+            forget(host, self.home)
+
+    def import_candidates(self, path: str | os.PathLike[str] = "~/.ssh/config") -> list[ImportCandidate]:
+        """The hosts that an OpenSSH configuration names, and why some entries cannot be taken over."""
+        from lt_inventory.ssh_import import read_ssh_config
+
+        return read_ssh_config(Path(os.path.expanduser(os.fspath(path))))
+
+    # Keys
+
+    def scan_key(self, host: Host) -> OfferedKey:
+        """The key that the host shows now, without logging in. Raises LtError `host_unreachable`."""
+        value = self._call("scan_key", 60.0, host=_plain(host))
+        return OfferedKey(value["fingerprint"], value["key_type"], value["line"])
+
+    def trusted_keys(self, host: Host) -> list[str]:
+        """The fingerprints that are trusted for the host's address."""
+        from ..transport.known_hosts import lookup
+
+        return [key.fingerprint for key in lookup(host, self.home)]
+
+    def trust(self, name: str, key: OfferedKey) -> None:
+        """From now on the host may show this key, and no other. Raises LtError `no_such_host`."""
+        self._trust(self.host(name).host, key)
+
+    # Looking at a host
+
+    def has_snapshot(self, host: str, name: str, digest: str) -> bool:
+        """Whether a data snapshot is known to be on a host."""
+        return queries.on_host(self._db, host, digest, name)
+
+    def probe(self, name: str) -> dict[str, Any]:
+        """Logs in and looks around; the facts. Raises what keeps it from that: `host_unreachable`, `login_failed`, …"""
+        facts = self._call("probe", 180.0, name=name)
+        return facts if isinstance(facts, dict) else {}
+
+    def check_host(self, name: str, *, probe: bool = True) -> list[Check]:
+        """What is fit for training on a host, and what to do about the rest; by a fresh look if `probe`."""
+        from lt_inventory.check import check
+
+        host = self.host(name).host
+        facts = self.probe(name) if probe else queries.facts(self._db, name)
+        if facts is None:
+            raise LtError("host_never_probed", host=name)
+        return list(check(facts, host))
+
+    def _file(self) -> HostsFile:
+        from lt_inventory.hosts_file import HostsFile
+
+        return HostsFile(self.home.hosts_file)
+
+    def _trust(self, host: Host, key: OfferedKey) -> None:
+        from ..transport.known_hosts import HostKey, trust
+
+        trust(host, HostKey(key.key_type, key.line.split()[-1]), self.home)
+
+
+def _info(host: Host, row: Mapping[str, Any]) -> HostInfo:
+    return HostInfo(
+        host=host,
+        state=row.get("state") or "unknown",
+        error=load(row.get("error")),
+        last_seen=when(row.get("last_seen")),
+        next_try_at=when(row.get("next_try_at")),
+        activity=row.get("activity"),
+        clock_offset=row.get("clock_offset"),
+        facts=row.get("facts"),
+        facts_time=row.get("facts_time"),
+        active=row.get("active", 0),
+    )
+
+
+def _plain(host: Host) -> dict[str, Any]:
+    """A host as JSON values."""
+    value = asdict(replace(host, until=None))
+    return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}

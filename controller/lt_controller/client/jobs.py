@@ -1,0 +1,238 @@
+"""Jobs: finding and reading them, following their logs, asking for stops, saves and pulls."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from lt_agent.protocol.errors import LtError, error_from_dict
+
+from . import queries
+from .base import Connected, near
+from .models import Attempt, Change, Checkpoint, Event, Job, LogChunk, MetricPoint, Request, Transfer
+from .watch import Watch
+
+
+class JobCalls(Connected):
+    """The part of the client that speaks of jobs. A `ref` is a job's name, its id, or a unique beginning of either."""
+
+    # Reading
+
+    def jobs(self, *, all: bool = False, host: str | None = None, eta: bool = False) -> list[Job]:
+        """Jobs, oldest first; those that have ended only with `all`. `eta` works out the time left of running ones."""
+        found = queries.jobs(self._db, all=all, host=host)
+        return [replace(job, eta=queries.eta(self._db, job)) for job in found] if eta else found
+
+    def job(self, ref: str) -> Job:
+        """One job. Raises LtError `no_such_job` (with near names), `ambiguous_job`, or why its submit failed."""
+        found = queries.find_jobs(self._db, ref)
+        if not found:
+            failed = queries.failed_submit(self._db, ref)
+            if failed is not None:
+                raise error_from_dict(failed)
+            raise LtError("no_such_job", ref=ref, near=near(ref, queries.names(self._db)))
+        if len(found) > 1:
+            raise LtError("ambiguous_job", ref=ref, jobs=[job.name for job in found[:8]], count=len(found))
+        return replace(found[0], eta=queries.eta(self._db, found[0]))
+
+    def spec(self, ref: str) -> dict[str, Any]:
+        """All that was submitted: the resolved recipe or the command, its environment, data and pull policy."""
+        return queries.spec(self._db, self.job(ref).id)
+
+    def attempts(self, ref: str) -> list[Attempt]:
+        """The job's attempts, first to newest."""
+        return queries.attempts(self._db, self.job(ref).id)
+
+    def events(self, ref: str) -> list[Event]:
+        """What happened to the job, in order."""
+        return queries.events(self._db, self.job(ref).id)
+
+    def checkpoints(self, ref: str) -> list[Checkpoint]:
+        """The job's verified checkpoints, in the order in which they were made."""
+        return queries.checkpoints(self._db, self.job(ref).id)
+
+    def transfers(self, ref: str | None = None) -> list[Transfer]:
+        """Pushes and pulls of one job or of all, the newest first."""
+        return queries.transfers(self._db, self.job(ref).id if ref is not None else None)
+
+    def metric_names(self, ref: str) -> list[str]:
+        """The names under which the job has logged values."""
+        return queries.metric_names(self._db, self.job(ref).id)
+
+    def metrics(
+        self, ref: str, names: Sequence[str] | None = None, *, attempt: int | None = None, after: int | None = None
+    ) -> list[MetricPoint]:
+        """Values by name and step. Of all attempts (a later one wins a step) unless one is named; `after` a step."""
+        return queries.metrics(self._db, self.job(ref).id, names, attempt, after)
+
+    def requests(self, ref: str) -> list[Request]:
+        """What was asked for the job and has not been carried out yet."""
+        return queries.open_requests(self._db, self.job(ref).id)
+
+    # Logs
+
+    def read_log(self, ref: str, *, attempt: int | None = None, offset: int = 0) -> Iterator[LogChunk]:
+        """The log that is at home now, from byte `offset` on; of the newest attempt unless one is named."""
+        job = self.job(ref)
+        number = self._attempt(job, attempt)
+        while chunks := queries.log(self._db, job.id, number, offset):
+            for chunk in chunks:
+                yield chunk
+                offset = chunk.end
+
+    def log_tail(self, ref: str, lines: int, *, attempt: int | None = None) -> int:
+        """The byte offset at which the last `lines` lines of the log begin."""
+        job = self.job(ref)
+        return queries.log_tail(self._db, job.id, self._attempt(job, attempt), lines)
+
+    def follow_log(self, ref: str, *, attempt: int | None = None, offset: int = 0) -> Iterator[LogChunk]:
+        """As `read_log`, then on as the log grows, until the job rests and all of its log has come.
+
+        A resume that happens meanwhile is followed into its new attempt, unless an attempt was named.
+        """
+        job = self.job(ref)
+        number = self._attempt(job, attempt)
+        # No controller is needed to read what has ended.
+        with Watch(self.home, self._db, keep_running=not job.resting) as watch:
+            while True:
+                job = self._again(job)
+                # The state was read first: a log is at home in full before its job's end is.
+                grown = False
+                while chunks := queries.log(self._db, job.id, number, offset):
+                    for chunk in chunks:
+                        grown = True
+                        offset = chunk.end
+                        yield chunk
+                if attempt is None and job.attempt > number:
+                    number, offset = number + 1, 0
+                elif job.resting or job.attempt > number:
+                    return
+                elif not grown:
+                    watch.wait()
+
+    # Waiting
+
+    def changes(self, timeout: float | None = None) -> Iterator[Change]:
+        """Yields the topics that changed (`jobs`, `logs`, `metrics`, `checkpoints`, `transfers`, `hosts`, or `*`).
+
+        With `timeout` an empty set comes after so many seconds without news. Never ends by itself.
+        """
+        with Watch(self.home, self._db) as watch:
+            while True:
+                yield watch.wait(timeout)
+
+    def wait(self, ref: str, timeout: float | None = None, *, pulled: bool = False) -> Job:
+        """Waits until the job rests, with `pulled` also until its checkpoints are home (or their pull has failed).
+
+        Raises LtError `wait_timeout` after `timeout` seconds.
+        """
+        job = self.job(ref)
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with Watch(self.home, self._db, keep_running=not (job.resting and not pulled)) as watch:
+            while True:
+                job = self._again(job)
+                if job.resting and not (pulled and job.pull_state in ("pending", "pulling")):
+                    return job
+                left = None if deadline is None else deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    raise LtError("wait_timeout", job=job.name, seconds=timeout, state=job.state)
+                watch.wait(left)
+
+    def settle(self, request: Request, timeout: float) -> Request:
+        """Waits up to `timeout` seconds until the request is carried out or refused; returns how it stands then.
+
+        Raises the reason if it was refused.
+        """
+        deadline = time.monotonic() + timeout
+        with Watch(self.home, self._db) as watch:
+            while True:
+                request = queries.request(self._db, request.id) or request
+                if request.state == "failed":
+                    raise error_from_dict(dict(request.error or {}))
+                left = deadline - time.monotonic()
+                if not request.open or left <= 0:
+                    return request
+                watch.wait(left)
+
+    # Asking
+
+    def stop(self, ref: str, *, grace: float | None = None) -> Request:
+        """Asks the job to save and end; after `grace` seconds (absent: the recipe's) it is made to."""
+        return self._control("stop", ref, grace=grace)
+
+    def pause(self, ref: str, *, grace: float | None = None) -> Request:
+        """As `stop`, but it can be resumed: the GPU is free, the work is kept."""
+        return self._control("pause", ref, grace=grace)
+
+    def resume(self, ref: str, from_step: int | str | None = None) -> Request:
+        """Begins a new attempt from the newest checkpoint, or from the one of this step or name.
+
+        Raises LtError `job_not_resting`, `no_such_checkpoint`.
+        """
+        job = self.job(ref)
+        if not job.resting:
+            raise LtError("job_not_resting", job=job.name, state=job.state)
+        if from_step is not None:
+            usable = [c for c in queries.checkpoints(self._db, job.id) if c.resumable and c.host_state == "present"]
+            if not any(str(from_step) in (c.name, str(c.step)) for c in usable):
+                known = [c.name for c in usable]
+                raise LtError("no_such_checkpoint", job=job.name, name=str(from_step), known=known)
+        wanted = None if from_step is None else str(from_step)
+        return self._ask("resume", job.id, {"from": wanted, "by": getpass.getuser()}, host=job.host)
+
+    def save(self, ref: str) -> Request:
+        """Asks for a checkpoint now, at the next step. Raises LtError `not_a_recipe`, `job_not_running`."""
+        job = self.job(ref)
+        if job.kind != "recipe":
+            raise LtError("not_a_recipe", job=job.name)
+        if job.resting:
+            raise LtError("job_not_running", job=job.name, state=job.state)
+        return self._ask("save", job.id, {"by": getpass.getuser()}, host=job.host)
+
+    def pull(self, ref: str, names: Sequence[str] | None = None) -> Request:
+        """Asks for checkpoints to come home: those named, else all that are on the host and not home yet.
+
+        Raises LtError `no_such_checkpoint`, `checkpoint_gone`.
+        """
+        job = self.job(ref)
+        for name in names or ():
+            found = [c for c in queries.checkpoints(self._db, job.id) if c.name == name]
+            if not found:
+                known = [c.name for c in queries.checkpoints(self._db, job.id)]
+                raise LtError("no_such_checkpoint", job=job.name, name=name, known=known)
+            if not any(c.host_state == "present" or c.pull_state == "pulled" for c in found):
+                raise LtError("checkpoint_gone", job=job.name, name=name)
+        return self._ask(
+            "pull", job.id, {"names": list(names) if names else None, "by": getpass.getuser()}, host=job.host
+        )
+
+    def remove(self, ref: str, *, discard: bool = False) -> Request:
+        """Forgets a resting job and deletes its folder on the host; what came home stays.
+
+        Raises LtError `job_alive`, and `not_yet_home` if a checkpoint is on the host alone, unless `discard`.
+        """
+        job = self.job(ref)
+        if not job.resting:
+            raise LtError("job_alive", job=job.name, state=job.state)
+        return self._ask("remove", job.id, {"discard": discard, "by": getpass.getuser()}, host=job.host)
+
+    def _control(self, kind: str, ref: str, grace: float | None) -> Request:
+        job = self.job(ref)
+        if job.ended:
+            raise LtError("job_has_ended", job=job.name, state=job.state)
+        return self._ask(kind, job.id, {"grace": grace, "by": getpass.getuser()}, host=job.host)
+
+    def _attempt(self, job: Job, attempt: int | None) -> int:
+        if attempt is not None and not 1 <= attempt <= job.attempt:
+            raise LtError("no_such_attempt", job=job.name, attempt=attempt, newest=job.attempt)
+        return attempt or job.attempt
+
+    def _again(self, job: Job) -> Job:
+        found = queries.find_jobs(self._db, job.id)
+        if not found:
+            failed = queries.failed_submit(self._db, job.id)
+            raise error_from_dict(failed) if failed else LtError("job_removed", job=job.name)
+        return found[0]

@@ -1,0 +1,287 @@
+"""From what a person typed to the job's spec: everything is checked here, before anything is written or sent."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import socket
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.records import DataLink, EnvPlan, JobSpec, from_dict, to_dict
+from lt_agent.protocol.ulid import is_ulid, new_ulid
+
+from ..freeze import Frozen, data_manifest, freeze_code
+from .models import HostInfo, Plan, Sending
+
+if TYPE_CHECKING:
+    from .client import Client
+
+COMMAND_GRACE = 60.0  # seconds a script has between SIGTERM and SIGKILL
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A job that has been thought through, and not yet submitted."""
+
+    host: str
+    spec: JobSpec
+    data: tuple[Frozen, ...] = ()
+    code: Frozen | None = None
+    pull: str | None = None
+    recipe_name: str | None = None
+    shown: Mapping[str, Any] = field(default_factory=dict)  # the recipe with the laptop's paths, for people
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    def intent(self) -> dict[str, Any]:
+        """The submit intent's parameters."""
+        return {
+            "host": self.host,
+            "spec": to_dict(self.spec),
+            "data": [item.intent() for item in self.data],
+            "code": self.code.intent() if self.code else None,
+            "pull": self.pull,
+            "recipe_name": self.recipe_name,
+        }
+
+    def plan(self, client: Client) -> Plan:
+        """The draft as it is shown by a dry run."""
+        frozen = [*self.data, *([self.code] if self.code else [])]
+        return Plan(
+            host=self.host,
+            kind=self.spec.kind,
+            name=self.spec.name,
+            gpus=self.spec.gpus,
+            env=to_dict(self.spec.env),
+            sends=tuple(_sending(client, self.host, item) for item in frozen),
+            pull=self.pull,
+            recipe=self.shown,
+            argv=self.spec.argv,
+            outputs=self.spec.outputs,
+            notes=self.notes,
+        )
+
+
+def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], name: str | None, folder: Path) -> Draft:
+    """A recipe's job. Raises LtError as `Client.submit` says."""
+    from lt_recipes.loading import load
+    from lt_recipes.paths import local_paths, path_values, with_paths
+    from lt_recipes.problems import RecipeError
+
+    info = client.host(host)
+    try:
+        loaded = load(recipe, overrides, folder)
+        found = local_paths(loaded, folder)
+    except RecipeError as error:
+        raise bad_recipe(recipe, error.problems) from None
+    check_data(loaded, {item.key: item.path for item in found})
+    facts = known_facts(client, info)
+    check_room(info, facts, loaded.resources.gpus)
+    env = _environment(loaded, info, facts)
+    frozen = {path: data_manifest(path, path.name, client.home) for path in dict.fromkeys(i.path for i in found)}
+    places = {item.key: frozen[item.path].reference for item in found}
+    data = list(frozen.values())
+    for key, value in path_values(loaded):
+        if value.startswith("host:"):
+            places[key] = value.removeprefix("host:")
+        elif value.startswith("job:"):
+            places[key], extra = output_of(client, info, facts, value.removeprefix("job:"))
+            data += extra
+    data = list({(item.name, item.digest): item for item in data}.values())
+    resolved = with_paths(loaded, places)
+    title = Path(recipe).stem if "/" in recipe or recipe.endswith((".yaml", ".yml")) else recipe
+    job = new_ulid()
+    spec = JobSpec(
+        job=job,
+        attempt=1,
+        name=job_name(name, title, job),
+        owner=client.home.owner(),
+        kind="recipe",
+        recipe=resolved,
+        gpus=loaded.resources.gpus,
+        env=env,
+        variables={**info.host.environment(), **loaded.env.variables},
+        data=tuple(DataLink(item.name, item.digest) for item in data),
+        stop_grace=loaded.stop_grace,
+        timeout=loaded.timeout,
+        save_total_limit=loaded.save.save_total_limit,
+        disk_floor=loaded.resources.disk_floor,
+        created_at=time.time(),
+        submitted_from=_person(),
+    )
+    shown = with_paths(loaded, {item.key: str(item.path) for item in found})
+    return Draft(host, spec, tuple(data), None, loaded.save.pull, title, shown, _notes(data))
+
+
+def draft_command(
+    client: Client,
+    host: str,
+    argv: list[str],
+    folder: Path,
+    gpus: int | None,
+    outputs: list[str],
+    name: str | None,
+    python: str | None,
+    timeout: float | None,
+) -> Draft:
+    """A command's job. Raises LtError as `Client.run` says."""
+    if not argv:
+        raise LtError("no_command", host=host)
+    check_outputs(outputs)
+    info = client.host(host)
+    facts = known_facts(client, info)
+    if gpus is None:
+        gpus = 1 if facts.get("gpus") else 0
+    check_room(info, facts, gpus)
+    code = freeze_code(folder, client.home)
+    job = new_ulid()
+    spec = JobSpec(
+        job=job,
+        attempt=1,
+        name=job_name(name, program(argv), job),
+        owner=client.home.owner(),
+        kind="command",
+        argv=tuple(argv),
+        gpus=gpus,
+        env=command_env(info, facts, python),
+        variables=info.host.environment(),
+        code=DataLink(code.name, code.digest),
+        outputs=tuple(outputs),
+        stop_grace=COMMAND_GRACE,
+        timeout=timeout,
+        created_at=time.time(),
+        submitted_from=_person(),
+    )
+    return Draft(host, spec, (), code, "all" if outputs else "none", None, {}, _notes([code]))
+
+
+def bad_recipe(recipe: str, problems: Iterable[Any]) -> LtError:
+    """A recipe's problems as an error of ours."""
+    told = [
+        {"file": p.file, "line": p.line, "key": p.key, "message": p.message, "hint": p.hint, "text": str(p)}
+        for p in problems
+    ]
+    return LtError("bad_recipe", recipe=recipe, problems=told, count=len(told))
+
+
+def check_data(recipe: Any, paths: Mapping[str, Path]) -> None:
+    """Reads the datasets that travel. Raises LtError `bad_dataset` with the lines that do not fit their type."""
+    from lt_recipes.dataset_check import check_dataset
+
+    for block, datasets in (("datasets", recipe.datasets), ("eval.datasets", recipe.eval.datasets)):
+        for index, dataset in enumerate(datasets):
+            path = paths.get(f"{block}.{index}.path")
+            if path is None:
+                continue
+            report = check_dataset(path, dataset.type, dataset.columns)
+            if report.problems:
+                told = [str(problem) for problem in report.problems]
+                raise LtError("bad_dataset", path=str(path), type=dataset.type, problems=told[:20], count=len(told))
+            if report.rows == 0 and not report.notes:
+                raise LtError("empty_dataset", path=str(path))
+
+
+def known_facts(client: Client, info: HostInfo) -> Mapping[str, Any]:
+    """What the host was last seen to have; a host never looked at is looked at now. Raises what the probe raises."""
+    return info.facts if info.facts else client.probe(info.name)
+
+
+def check_room(info: HostInfo, facts: Mapping[str, Any], gpus: int) -> None:
+    """Raises LtError for what the host could never grant: it would wait for ever."""
+    there = len(facts.get("gpus") or ())
+    if gpus > there:
+        raise LtError("not_enough_gpus", host=info.name, asked=gpus, there=there)
+    slots = info.host.slots or max(1, there)
+    if max(1, gpus) > slots:
+        raise LtError("not_enough_slots", host=info.name, asked=gpus, slots=slots)
+
+
+def command_env(info: HostInfo, facts: Mapping[str, Any], python: str | None) -> EnvPlan:
+    """The interpreter that comes first on a command's path: as asked, as the host's entry says, else one with torch."""
+    if python is not None:
+        return EnvPlan("existing", python, reason="asked for")
+    if info.host.python:
+        return EnvPlan("existing", info.host.python, reason=f"the inventory's choice for {info.name}")
+    for found in facts.get("pythons") or ():
+        if isinstance(found, dict) and "torch" in (found.get("packages") or {}):
+            return EnvPlan("existing", str(found["path"]), reason="has torch")
+    return EnvPlan("existing", "python3", reason="the host's own")
+
+
+def check_outputs(patterns: Iterable[str]) -> None:
+    """Pull patterns are relative to the working folder. Raises LtError `bad_pattern`."""
+    for pattern in patterns:
+        if not pattern or pattern.startswith(("/", "~")) or ".." in pattern.split("/") or "\0" in pattern:
+            raise LtError("bad_pattern", pattern=pattern)
+
+
+def job_name(wanted: str | None, title: str, job: str) -> str:
+    """The name asked for, else one from the recipe or program and the id. Raises LtError `bad_job_name`."""
+    if wanted is None:
+        clean = re.sub(r"[^A-Za-z0-9._-]+", "-", title).strip("-._")[:40] or "job"
+        return f"{clean}-{job[-6:].lower()}"
+    if not _NAME.match(wanted) or is_ulid(wanted.upper()):
+        raise LtError("bad_job_name", name=wanted)
+    return wanted
+
+
+def program(argv: list[str]) -> str:
+    """What a command is called for short: the script it runs, else the program."""
+    for word in argv[1:]:
+        if word.endswith((".py", ".sh")):
+            return Path(word).stem
+    return Path(argv[0]).stem
+
+
+def output_of(client: Client, info: HostInfo, facts: Mapping[str, Any], wanted: str) -> tuple[str, list[Frozen]]:
+    """What `job:NAME[/CHECKPOINT]` stands for: the path on the host where the job ran there, else what came home.
+
+    Raises LtError `no_such_job`, `no_output`, `output_not_home`.
+    """
+    ref, _, which = wanted.partition("/")
+    job = client.job(ref)
+    made = [c for c in client.checkpoints(job.id) if c.kind != "files" and which in ("", c.name)]
+    made.sort(key=lambda c: (c.kind == "final", c.attempt, c.step or 0))
+    if not made:
+        raise LtError("no_output", job=job.name, name=which or None)
+    newest = made[-1]
+    attempts = {item.attempt: item.host for item in client.attempts(job.id)}
+    root = facts.get("root")
+    if attempts.get(newest.attempt) == info.name and newest.host_state == "present" and isinstance(root, str):
+        return f"{root}/jobs/{job.id}/{newest.attempt}/out/{newest.name}", []
+    if newest.path is None or not newest.path.is_dir():
+        raise LtError("output_not_home", job=job.name, name=newest.name, host=info.name)
+    frozen = data_manifest(newest.path, f"{job.name}-{newest.name}", client.home)
+    return frozen.reference, [frozen]
+
+
+def _environment(recipe: Any, info: HostInfo, facts: Mapping[str, Any]) -> EnvPlan:
+    from lt_recipes.environments import plan
+
+    return from_dict(EnvPlan, plan(recipe.env, dict(facts), info.host, recipe.resources.gpus))
+
+
+def _sending(client: Client, host: str, item: Frozen) -> Sending:
+    there = client.has_snapshot(host, item.name, item.digest)
+    skipped = tuple((left.path, left.by or left.why) for left in item.skipped)
+    return Sending(item.name, item.digest, item.files, item.size, there, item.source, skipped)
+
+
+def _notes(items: Iterable[Frozen]) -> tuple[str, ...]:
+    """Files that a person may miss over there: links that lead outside, special files, unreadable ones."""
+    return tuple(
+        f"{left.path}: {left.why}" for item in items for left in item.skipped if left.why not in ("ignored", "never")
+    )
+
+
+def _person() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"

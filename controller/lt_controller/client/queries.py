@@ -1,0 +1,338 @@
+"""Every question the client asks the database, as one function each. No SQL stands elsewhere on this side."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lt_agent.protocol import states
+
+from .database import Reader, load, when
+from .models import Attempt, Checkpoint, Event, Job, LogChunk, MetricPoint, Request, Transfer
+
+_PLAIN = (
+    *("id", "name", "host", "kind", "state", "owner", "recipe", "method", "reason", "message", "pull_state"),
+    *("attempt", "step", "total_steps", "exit_code"),
+)
+_JOB = ", ".join((*_PLAIN, "created_at", "started_at", "finished_at"))
+_LIVE = tuple(state for state in states.STATES if state not in states.ENDED)
+_LOG_BYTES = 1 << 20  # at most so much of a log per query, more or less
+
+
+def jobs(db: Reader, *, all: bool = False, host: str | None = None) -> list[Job]:
+    """Jobs, oldest first; those that have ended only with `all`. One submitted a moment ago is there already."""
+    sql = f"SELECT {_JOB} FROM jobs WHERE removed=0"  # noqa: S608
+    values: list[str] = []
+    if not all:
+        sql += f" AND state IN ({','.join('?' * len(_LIVE))})"
+        values += _LIVE
+    if host is not None:
+        sql += " AND host=?"
+        values.append(host)
+    found = [_job(row) for row in db.rows(sql + " ORDER BY id", values)]
+    fresh = [job for job in _submitted(db) if host in (None, job.host)]
+    return found + fresh
+
+
+def find_jobs(db: Reader, ref: str) -> list[Job]:
+    """Jobs that `ref` may mean: the one of this id or name, else all whose id or name begins so."""
+    text = ref.strip()
+    exact = db.rows(
+        f"SELECT {_JOB} FROM jobs WHERE removed=0 AND (id=? OR name=?)",  # noqa: S608
+        (text.upper(), text),
+    )
+    if exact:
+        return [_job(exact[0])]
+    fresh = _submitted(db)
+    for job in fresh:
+        if text.upper() == job.id or text == job.name:
+            return [job]
+    if not text:
+        return []
+    begins = db.rows(
+        f"SELECT {_JOB} FROM jobs WHERE removed=0 AND (substr(id,1,?)=? OR substr(name,1,?)=?) ORDER BY id DESC",  # noqa: S608
+        (len(text), text.upper(), len(text), text),
+    )
+    return [_job(row) for row in begins] + [
+        job for job in fresh if job.id.startswith(text.upper()) or job.name.startswith(text)
+    ]
+
+
+def names(db: Reader, limit: int = 500) -> list[str]:
+    """The newest jobs' names, to find one near a misspelt one."""
+    rows = db.rows("SELECT name FROM jobs WHERE removed=0 ORDER BY id DESC LIMIT ?", (limit,))
+    return [row["name"] for row in rows] + [job.name for job in _submitted(db)]
+
+
+def attempts(db: Reader, job: str) -> list[Attempt]:
+    """The attempts of a job, first to newest."""
+    rows = db.rows("SELECT * FROM attempts WHERE job_id=? ORDER BY attempt", (job,))
+    return [
+        Attempt(
+            attempt=row["attempt"],
+            host=row["host"],
+            state=row["state"],
+            reason=row["reason"],
+            started_at=when(row["started_at"]),
+            finished_at=when(row["finished_at"]),
+            log_size=row["log_cursor"],
+            exit=load(row["exit"]),
+            resume=load(row["resume"]),
+        )
+        for row in rows
+    ]
+
+
+def spec(db: Reader, job: str) -> dict[str, Any]:
+    """What was submitted: the job's spec, with `pull` (the policy and the snapshots) beside it."""
+    row = db.row("SELECT spec, pull FROM jobs WHERE id=?", (job,))
+    if row is not None:
+        return {**(load(row["spec"]) or {}), "pull": load(row["pull"]) or {}}
+    for params in _submits(db):
+        if params["spec"]["job"] == job:
+            return {**params["spec"], "pull": {"which": params.get("pull"), "data": params.get("data")}}
+    return {}
+
+
+def eta(db: Reader, job: Job) -> float | None:
+    """Seconds until the last step at the speed of the latest logged steps; None where that can't be said."""
+    if job.state != states.RUNNING or not job.total_steps:
+        return None
+    rows = db.rows(
+        "SELECT step, time FROM metrics WHERE job_id=? AND attempt=? AND name='loss' AND time IS NOT NULL"
+        " ORDER BY step DESC LIMIT 20",
+        (job.id, job.attempt),
+    )
+    if len(rows) < 2:
+        return None
+    last, first = rows[0], rows[-1]
+    new, old = when(last["time"]), when(first["time"])
+    if new is None or old is None or last["step"] <= first["step"]:
+        return None
+    per_step: float = (new - old).total_seconds() / (last["step"] - first["step"])
+    return max(0.0, per_step * (job.total_steps - int(last["step"])))
+
+
+def log(db: Reader, job: str, attempt: int, offset: int) -> list[LogChunk]:
+    """Log bytes from `offset` on, at most about a megabyte; empty at the end.
+
+    The store appends small pieces to its last row, so the row that holds `offset` may begin before it.
+    """
+    rows = db.rows(
+        "SELECT offset, data FROM logs WHERE job_id=? AND attempt=? AND offset >= coalesce("
+        " (SELECT max(offset) FROM logs WHERE job_id=? AND attempt=? AND offset <= ?), 0) ORDER BY offset LIMIT 8",
+        (job, attempt, job, attempt, offset),
+    )
+    found, size = [], 0
+    for row in rows:
+        data = bytes(row["data"])[max(0, offset - row["offset"]) :]
+        if data and size < _LOG_BYTES:
+            found.append(LogChunk(attempt, max(offset, row["offset"]), data))
+            size += len(data)
+    return found
+
+
+def log_size(db: Reader, job: str, attempt: int) -> int:
+    """How many bytes of an attempt's log are at home."""
+    row = db.row("SELECT log_cursor FROM attempts WHERE job_id=? AND attempt=?", (job, attempt))
+    return int(row[0]) if row else 0
+
+
+def log_tail(db: Reader, job: str, attempt: int, lines: int) -> int:
+    """The offset at which the last `lines` lines begin."""
+    rows = db.rows("SELECT offset FROM logs WHERE job_id=? AND attempt=? ORDER BY offset DESC", (job, attempt))
+    missing = lines + 1  # the newline that ends the last line is not one between two lines
+    last = True
+    for row in rows:
+        chunk = db.row("SELECT data FROM logs WHERE job_id=? AND attempt=? AND offset=?", (job, attempt, row["offset"]))
+        data = bytes(chunk["data"]) if chunk else b""
+        if last and data and not data.endswith(b"\n"):
+            missing -= 1
+        last = last and not data
+        at = len(data)
+        while missing and (at := data.rfind(b"\n", 0, at)) >= 0:
+            missing -= 1
+        if not missing:
+            return int(row["offset"]) + at + 1
+    return 0
+
+
+def metrics(
+    db: Reader, job: str, names: Sequence[str] | None = None, attempt: int | None = None, after: int | None = None
+) -> list[MetricPoint]:
+    """Metric values by name and step; of all attempts, later ones winning a step, unless one is named.
+
+    `after` leaves out steps up to it.
+    """
+    sql, values = "SELECT attempt, name, step, value, time FROM metrics WHERE job_id=?", [job]  # type: tuple[str, list[Any]]
+    if names is not None:
+        sql += f" AND name IN ({','.join('?' * len(names))})"
+        values += names
+    if attempt is not None:
+        sql += " AND attempt=?"
+        values.append(attempt)
+    if after is not None:
+        sql += " AND step>?"
+        values.append(after)
+    latest = {(row["name"], row["step"]): row for row in db.rows(sql + " ORDER BY attempt, name, step", values)}
+    return [
+        MetricPoint(row["attempt"], row["name"], row["step"], row["value"], when(row["time"]))
+        for _, row in sorted(latest.items(), key=lambda item: item[0])
+    ]
+
+
+def metric_names(db: Reader, job: str) -> list[str]:
+    """The names under which a job has logged."""
+    return [row[0] for row in db.rows("SELECT DISTINCT name FROM metrics WHERE job_id=? ORDER BY name", (job,))]
+
+
+def events(db: Reader, job: str) -> list[Event]:
+    """What happened to a job, in order: attempts by number, each one's events by sequence, the laptop's own by time."""
+    rows = db.rows(
+        "SELECT attempt, seq, code, params, time, host FROM events WHERE job_id=? ORDER BY time, seq", (job,)
+    )
+    return [
+        Event(row["attempt"] or 0, row["code"], load(row["params"]) or {}, when(row["time"]), row["host"])
+        for row in rows
+    ]
+
+
+def checkpoints(db: Reader, job: str) -> list[Checkpoint]:
+    """The checkpoints of a job, in the order in which they were made."""
+    rows = db.rows("SELECT * FROM checkpoints WHERE job_id=? ORDER BY attempt, created_at, step", (job,))
+    return [
+        Checkpoint(
+            attempt=row["attempt"],
+            name=row["name"],
+            kind=row["kind"],
+            step=row["step"],
+            metric=row["metric"],
+            best=bool(row["best"]),
+            resumable=bool(row["resumable"]),
+            size=row["size"],
+            created_at=when(row["created_at"]),
+            host_state=row["host_state"],
+            pull_state=row["pull_state"],
+            path=Path(row["path"]) if row["path"] else None,
+            error=load(row["error"]),
+        )
+        for row in rows
+    ]
+
+
+def transfers(db: Reader, job: str | None = None) -> list[Transfer]:
+    """Pushes and pulls, the newest first."""
+    sql, values = "SELECT * FROM transfers", ()  # type: tuple[str, tuple[Any, ...]]
+    if job is not None:
+        sql, values = sql + " WHERE job_id=?", (job,)
+    return [
+        Transfer(
+            job=row["job_id"],
+            host=row["host"],
+            direction=row["direction"],
+            what=row["what"],
+            done=row["done"],
+            total=row["total"],
+            files=row["files"],
+            state=row["state"],
+            started_at=when(row["started_at"]),
+            updated_at=when(row["updated_at"]),
+        )
+        for row in db.rows(sql + " ORDER BY started_at DESC LIMIT 500", values)
+    ]
+
+
+def request(db: Reader, intent: str) -> Request | None:
+    """How far something asked of the controller has come."""
+    row = db.row("SELECT id, kind, job_id, state, error FROM intents WHERE id=?", (intent,))
+    return Request(row["id"], row["kind"], row["job_id"], row["state"], load(row["error"])) if row else None
+
+
+def open_requests(db: Reader, job: str) -> list[Request]:
+    """What was asked for a job and is not carried out yet."""
+    rows = db.rows(
+        "SELECT id, kind, job_id, state, error FROM intents"
+        " WHERE job_id=? AND state IN ('pending','doing') ORDER BY rowid",
+        (job,),
+    )
+    return [Request(row["id"], row["kind"], row["job_id"], row["state"], load(row["error"])) for row in rows]
+
+
+def host_rows(db: Reader) -> dict[str, dict[str, Any]]:
+    """Per host: its row, its newest facts (`facts`, `facts_time`) and its live jobs (`active`)."""
+    found: dict[str, dict[str, Any]] = {row["name"]: dict(row) for row in db.rows("SELECT * FROM hosts")}
+    for row in db.rows("SELECT host, max(time) AS time, data FROM facts GROUP BY host"):
+        found.setdefault(row["host"], {}).update(facts=load(row["data"]), facts_time=when(row["time"]))
+    live = [state for state in _LIVE if state != states.PAUSED]
+    counted = db.rows(
+        "SELECT host, count(*) AS n FROM jobs WHERE removed=0"  # noqa: S608
+        f" AND state IN ({','.join('?' * len(live))}) GROUP BY host",
+        live,
+    )
+    for row in counted:
+        found.setdefault(row["host"], {})["active"] = row["n"]
+    return found
+
+
+def facts(db: Reader, host: str) -> dict[str, Any] | None:
+    """The newest probe of a host."""
+    row = db.row("SELECT data FROM facts WHERE host=? ORDER BY time DESC LIMIT 1", (host,))
+    value = load(row["data"]) if row else None
+    return value if isinstance(value, dict) else None
+
+
+def on_host(db: Reader, host: str, digest: str, name: str) -> bool:
+    """Whether a snapshot is known to be on a host."""
+    return db.row("SELECT 1 FROM data_on_hosts WHERE host=? AND name=? AND digest=?", (host, name, digest)) is not None
+
+
+def failed_submit(db: Reader, ref: str) -> dict[str, Any] | None:
+    """Why a submit of this id or name came to nothing, if one did."""
+    for row in db.rows("SELECT params, error FROM intents WHERE kind='submit' AND state='failed' ORDER BY rowid DESC"):
+        params = load(row["params"]) or {}
+        if ref in (params.get("spec", {}).get("job"), params.get("spec", {}).get("name")):
+            error = load(row["error"])
+            return error if isinstance(error, dict) else {}
+    return None
+
+
+def _submits(db: Reader) -> list[dict[str, Any]]:
+    rows = db.rows(
+        "SELECT params, state, error FROM intents WHERE kind='submit' AND state IN ('pending','doing')"
+        " AND job_id NOT IN (SELECT id FROM jobs) ORDER BY rowid"
+    )
+    return [params for row in rows if isinstance(params := load(row["params"]), dict) and "spec" in params]
+
+
+def _submitted(db: Reader) -> list[Job]:
+    """Jobs whose intent the controller has not taken yet."""
+    from datetime import datetime, timezone
+
+    found = []
+    for params in _submits(db):
+        spec = params["spec"]
+        found.append(
+            Job(
+                id=spec["job"],
+                name=spec["name"],
+                host=params["host"],
+                kind=spec["kind"],
+                state=states.QUEUED,
+                owner=spec["owner"],
+                recipe=params.get("recipe_name") or " ".join(spec.get("argv") or ()) or None,
+                method=(spec.get("recipe") or {}).get("method"),
+                created_at=datetime.fromtimestamp(spec.get("created_at") or 0, timezone.utc),
+            )
+        )
+    return found
+
+
+def _job(row: sqlite3.Row) -> Job:
+    return Job(
+        **{key: row[key] for key in _PLAIN},
+        created_at=when(row["created_at"]),
+        started_at=when(row["started_at"]),
+        finished_at=when(row["finished_at"]),
+    )

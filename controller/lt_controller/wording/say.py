@@ -1,0 +1,172 @@
+"""From a code with parameters to a sentence that is safe to print."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any
+
+from lt_agent.protocol.errors import LtError, error_from_dict
+
+from ..display import safe
+from . import chinese, english
+from .language import language
+
+_CATALOGUES = {"en": english, "zh": chinese}
+_OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_FIELD = re.compile(r"\{(\w+)")
+
+
+@dataclass(frozen=True)
+class Said:
+    """An error in words: what happened, details a line each, and the next command to type."""
+
+    message: str
+    next: str = ""
+    details: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [self.message, *("  " + line for line in self.details)]
+        return "\n".join(lines + ([f"→ {self.next}"] if self.next else []))
+
+
+def say(error: LtError | Mapping[str, Any], lang: str | None = None) -> Said:
+    """The error in words. One without a wording (a newer host's) is shown as it is, readably."""
+    if not isinstance(error, LtError):
+        error = error_from_dict(dict(error))
+    lang = lang or language()
+    found = _CATALOGUES[lang].ERRORS.get(error.code)
+    if found is None:
+        rest = ", ".join(f"{key}: {_shown(value)}" for key, value in error.params.items())
+        return Said(safe(error.code.replace("_", " ")) + (f" ({rest})" if rest else ""))
+    details = tuple(_details(error.params, lang))
+    return Said(fill(found[0], error.params), fill(found[1], error.params), details)
+
+
+def state(word: str, lang: str | None = None) -> str:
+    """A job's, pull's or host's state."""
+    return _CATALOGUES[lang or language()].WORDS.get(word, safe(word))
+
+
+def why(reason: str | None, message: str | None = None, lang: str | None = None) -> str:
+    """Why a job ended: its typed reason, with the worker's own word. An error that ended it is told as such."""
+    if message and message.startswith("{"):
+        try:
+            stored = json.loads(message)
+        except ValueError:
+            stored = None
+        if isinstance(stored, dict) and "code" in stored:
+            return say(stored, lang).message
+    told = _CATALOGUES[lang or language()].REASONS.get(reason or "", safe((reason or "").replace("_", " ")))
+    word = safe(message)
+    return f"{told}: {word}" if told and word else told or word
+
+
+def event(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
+    """Something that happened to a job."""
+    lang = lang or language()
+    catalogue = _CATALOGUES[lang]
+    if code == "state":
+        told = state(str(params.get("state", "?")), lang)
+        reason = why(str(params["reason"]), None, lang) if params.get("reason") else ""
+        return f"{told} ({reason})" if reason and reason != told else told
+    if code in catalogue.EVENTS:
+        return fill(catalogue.EVENTS[code], params)
+    if code in catalogue.ERRORS:
+        return say(LtError(code, **{k: v for k, v in params.items() if k != "code"}), lang).message
+    if code == "ended_before_start" and "code" in params:
+        return say(dict(params), lang).message
+    rest = ", ".join(f"{key}: {_shown(value)}" for key, value in params.items())
+    return safe(code.replace("_", " ")) + (f" ({rest})" if rest else "")
+
+
+def phrase(key: str, lang: str | None = None, **params: Any) -> str:
+    """A line of lt's own. Raises KeyError for an unknown key."""
+    return fill(_CATALOGUES[lang or language()].PHRASES[key], params)
+
+
+def fill(template: str, params: Mapping[str, Any]) -> str:
+    """`template` with its `{fields}`. A part in `[brackets]` falls away if one of its fields is missing or empty."""
+
+    def part(match: re.Match[str]) -> str:
+        names = _FIELD.findall(match.group(1))
+        return match.group(1) if all(params.get(name) not in (None, "", [], ()) for name in names) else ""
+
+    return _Filler().vformat(_OPTIONAL.sub(part, template), (), params)
+
+
+class _Filler(Formatter):
+    """Fields made safe to print. A missing one is a question mark: a half-known error is better told than not."""
+
+    def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        return kwargs.get(str(key), "?")
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec == "size":
+            return size(value)
+        if format_spec == "time":
+            return duration(value)
+        if format_spec and isinstance(value, (int, float)):
+            return format(value, format_spec)
+        return _shown(value)
+
+
+def size(value: Any) -> str:
+    """Bytes for people: `1.4 GiB`."""
+    if not isinstance(value, (int, float)):
+        return "?"
+    number = float(value)
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(number) < 1024 or unit == "TiB":
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
+
+
+def duration(seconds: Any) -> str:
+    """Seconds for people: `45s`, `3m 20s`, `2h 05m`, `3d 4h`."""
+    if not isinstance(seconds, (int, float)):
+        return "?"
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    if whole < 86400:
+        return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+    return f"{whole // 86400}d {whole % 86400 // 3600}h"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_shown(item) for item in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{safe(str(key))} {_shown(item)}" for key, item in value.items())
+    if isinstance(value, float):
+        return f"{value:g}"
+    return safe(str(value))
+
+
+def _details(params: Mapping[str, Any], lang: str) -> list[str]:
+    """The lists that some errors carry, a line for each entry."""
+    lines = []
+    for problem in params.get("problems") or ():
+        lines.append(_problem(problem))
+    for entry in params.get("biggest") or ():
+        if isinstance(entry, Mapping):
+            lines.append(fill(_CATALOGUES[lang].PHRASES["big_entry"], entry))
+    return lines
+
+
+def _problem(problem: Any) -> str:
+    if not isinstance(problem, Mapping):
+        return safe(str(problem))
+    if "text" in problem:
+        return safe(str(problem["text"]))
+    place = str(problem.get("line") or "")
+    what = f"{problem.get('key')}: {problem.get('message')}" if problem.get("key") else str(problem.get("message"))
+    hint = f" ({problem['hint']})" if problem.get("hint") else ""
+    return safe((f"{place}: " if place else "") + what + hint)
