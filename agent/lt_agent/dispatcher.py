@@ -1,0 +1,277 @@
+"""The dispatcher: one per user and machine, and only while work is there. It grants slots, first come, first served.
+
+It holds `dispatcher.lock` for life. Supervisors are forked from it, without exec: what they need is imported here
+once, and a fork costs a millisecond. It may be killed at any point; tickets and claims tell the next one all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from . import judge, leases, locks, procs, supervisor, tickets, wakeups
+from .leases import Grant, Slots
+from .machine import keep_fresh
+from .outcome import write_outcome
+from .protocol.errors import LtError
+from .protocol.paths import HostRoot, LeaseDir
+from .protocol.records import ExitRecord
+from .protocol.states import FAILED
+from .stopping import OUTCOMES, read_stop
+from .tickets import Ticket
+from .watch import FLOOR
+
+LINGER = 2.0  # seconds without work after which it goes
+CLAIM_SECONDS = 5.0  # how long a fresh supervisor may take to claim its attempt
+LOG_LIMIT = 1 << 20  # bytes of dispatcher.log, which is begun anew beyond that
+_OVER = "over"
+_WAITS = "waits"
+_BUSY = "busy"
+
+
+def main(options: dict[str, str]) -> int:
+    """The `dispatch` command. Ends at once if another one has the lock."""
+    root, lease = HostRoot(options["root"]), LeaseDir(options.get("lease-dir"))
+    detached = False
+    while True:
+        lock = locks.lock(lease.lock, 0.5)
+        if lock is None:
+            return 0
+        if not detached:
+            procs.daemonise()  # the lock goes with it, so that whoever started us finds it held when we seem to end
+            detached = True
+        try:
+            _Dispatcher(root, lease, lock).run()
+        finally:
+            os.close(lock)
+        # A ticket written between our last look and the release found the lock held, and started nobody.
+        if not tickets.names(lease):
+            return 0
+
+
+class _Dispatcher:
+    def __init__(self, root: HostRoot, lease: LeaseDir, lock: int) -> None:
+        self._root = root
+        self._lease = lease
+        self._bundle = judge.bundle_folder()
+        self._children: set[int] = set()
+        self._supervised: dict[int, Ticket] = {}
+        self._fifo = wakeups.open_fifo(lease)
+        self._wake_read, self._wake_write = os.pipe()
+        for fd in (self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+        self._own_fds = [lock, self._fifo, self._wake_read, self._wake_write]
+        self._look_for_stops = True
+        self._last_stop_look = 0.0
+
+    def run(self) -> None:
+        """Until there has been nothing to do for `LINGER` seconds."""
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with contextlib.suppress(OSError):
+            if os.fstat(2).st_size > LOG_LIMIT:
+                os.ftruncate(2, 0)
+        os.ftruncate(self._own_fds[0], 0)
+        os.pwrite(self._own_fds[0], f"{os.getpid()}\n".encode(), 0)  # for people: who it is that holds the lock
+        keep_fresh(self._lease)
+        gc.collect()
+        gc.freeze()  # so that the collector does not write to memory shared with the children
+        busy_at = time.monotonic()
+        try:
+            while True:
+                waiting = self._dispatch()
+                if waiting or self._children:
+                    busy_at = time.monotonic()
+                elif time.monotonic() - busy_at >= LINGER:
+                    return
+                self._pause(FLOOR if waiting or self._children else LINGER / 4)
+        finally:
+            signal.set_wakeup_fd(-1)
+            for fd in self._own_fds[1:]:
+                os.close(fd)
+
+    def _dispatch(self) -> bool:
+        """Grants what can be granted; whether tickets are left."""
+        names = tickets.names(self._lease)
+        if names and (self._look_for_stops or time.monotonic() - self._last_stop_look > FLOOR):
+            self._look_for_stops = False
+            self._last_stop_look = time.monotonic()
+            names = [name for name in names if not self._cancelled(name)]
+        slots = leases.read_slots(self._lease)
+        left = False
+        for name in names:
+            fate = self._serve(name, slots)
+            left = left or fate != _OVER
+            if fate == _WAITS:
+                break  # first come, first served: who comes later does not overtake, however small it is
+        return left
+
+    def _serve(self, name: str, slots: Slots) -> str:
+        """One ticket, the oldest: `over` if it is gone, `waits` for slots, `busy` if another process has its claim."""
+        ticket = self._read(name)
+        if ticket is None:
+            return _OVER
+        paths = ticket.paths
+        if paths.exit.exists() or paths.supervisor.exists() or not paths.spec.exists():
+            tickets.remove(self._lease, name)
+            return _OVER
+        wanted = max(1, ticket.gpus)
+        if wanted > slots.slots:
+            return self._end(name, ticket, ExitRecord(FAILED, "not_enough_slots", message=f"{wanted} > {slots.slots}"))
+        grant = leases.try_take(self._lease, wanted, slots.slots)
+        if grant is None:
+            return _WAITS
+        try:
+            claimed = self._fork_supervisor(ticket, grant)
+        except OSError as error:  # no process to be had: a job of this user uses them all up
+            sys.stderr.write(f"fork: {error}\n")
+            return _WAITS
+        finally:
+            grant.close()
+        if not claimed:
+            return _BUSY
+        tickets.remove(self._lease, name)
+        return _OVER
+
+    def _read(self, name: str) -> Ticket | None:
+        try:
+            return tickets.read(self._lease, name)
+        except LtError as error:
+            sys.stderr.write(f"{error}\n")
+            with contextlib.suppress(OSError):
+                os.replace(self._lease.tickets / name, self._lease.tickets / (name + ".bad"))
+            return None
+
+    def _cancelled(self, name: str) -> bool:
+        """Ends a waiting attempt that was asked to stop."""
+        ticket = self._read(name)
+        if ticket is None:
+            return True
+        request = read_stop(ticket.paths)
+        if request is None:
+            return False
+        state, reason = OUTCOMES[request.kind]
+        return self._end(name, ticket, ExitRecord(state, reason, killed=("request",))) == _OVER
+
+    def _end(self, name: str, ticket: Ticket, record: ExitRecord) -> str:
+        """An outcome for an attempt that never began; `busy` if its claim is held."""
+        paths = ticket.paths
+        claim = locks.try_lock(paths.claim)
+        if claim is None:
+            return _BUSY
+        try:
+            if not paths.exit.exists() and not paths.supervisor.exists():
+                write_outcome(paths, ExitRecord(**{**record.__dict__, "finished_at": time.time()}))
+            tickets.remove(self._lease, name)
+        finally:
+            os.close(claim)
+        return _OVER
+
+    def _fork_supervisor(self, ticket: Ticket, grant: Grant) -> bool:
+        """Forks the supervisor; whether it has the claim, so that the ticket may go."""
+        hear, tell = os.pipe()
+        root, bundle = HostRoot(ticket.root), Path(ticket.agent)
+
+        def claimed() -> None:
+            os.write(tell, b"!")
+            os.close(tell)
+
+        def child() -> None:
+            os.close(hear)
+            if bundle == self._bundle:
+                supervisor.supervise(root, self._lease, ticket.paths, grant, bundle, claimed)
+            self._exec(ticket, grant, tell)
+
+        pid = self._fork(child)
+        self._supervised[pid] = ticket
+        os.close(tell)
+        try:
+            poller = select.poll()
+            poller.register(hear, select.POLLIN)
+            deadline = time.monotonic() + CLAIM_SECONDS
+            while True:
+                left = deadline - time.monotonic()
+                if poller.poll(max(0.0, left) * 1000):
+                    return os.read(hear, 1) == b"!"
+                if left <= 0:
+                    return False
+        finally:
+            os.close(hear)
+
+    def _exec(self, ticket: Ticket, grant: Grant, tell: int) -> None:
+        """The supervisor of another version of the agent, which pushed the job: its own code, not ours."""
+        for fd in (*grant.fds, tell):
+            os.set_inheritable(fd, True)
+        options = {
+            "root": ticket.root,
+            "lease-dir": str(self._lease.path),
+            "job": ticket.job,
+            "attempt": str(ticket.attempt),
+            "slots": ",".join(map(str, grant.slots)),
+            "lease-fds": ",".join(map(str, grant.fds)),
+            "bundle": ticket.agent,
+            "told": str(tell),
+        }
+        words = [word for key, value in options.items() for word in (f"--{key}", value)]
+        command = [ticket.python, "-E", "-s", "-S", ticket.agent, "supervise", *words]
+        os.execv(command[0], command)  # noqa: S606 - without a shell is what is meant
+
+    def _fork(self, work: Callable[[], None]) -> int:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os.setsid()
+                for fd in self._own_fds:
+                    os.close(fd)
+                work()
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(1)
+        self._children.add(pid)
+        return pid
+
+    def _pause(self, seconds: float) -> None:
+        """Sleeps until a child ends, or somebody writes to the FIFO."""
+        poller = select.poll()
+        poller.register(self._fifo, select.POLLIN)
+        poller.register(self._wake_read, select.POLLIN)
+        poller.poll(seconds * 1000)
+        for fd in (self._fifo, self._wake_read):
+            with contextlib.suppress(BlockingIOError):
+                if wakeups.STOP in os.read(fd, 4096) and fd == self._fifo:
+                    self._look_for_stops = True
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._children.discard(pid)
+            ticket = self._supervised.pop(pid, None)
+            if ticket is not None and status != 0:
+                self._judge(ticket)
+
+    def _judge(self, ticket: Ticket) -> None:
+        """A supervisor ended without success: if it began the attempt and left no outcome, the attempt is lost."""
+        with contextlib.suppress(OSError):
+            self._fork(lambda: _judge_and_leave(ticket, self._lease))
+
+
+def _judge_and_leave(ticket: Ticket, lease: LeaseDir) -> None:
+    judge.judge_one(ticket.paths, lease)
+    os._exit(0)

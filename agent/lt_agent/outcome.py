@@ -1,0 +1,63 @@
+"""Writing the outcome: once, durably, and even when the disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .events import Events
+from .protocol.files import write_json
+from .protocol.paths import AttemptPaths
+from .protocol.records import ExitRecord, to_dict
+
+_RESERVE = 64 << 10  # bytes kept back for the last words
+
+
+def _reserve(attempt: AttemptPaths) -> Path:
+    return attempt.control / ".reserve"
+
+
+def keep_reserve(attempt: AttemptPaths) -> None:
+    """Sets a little of the disk aside for the exit record and the last events."""
+    with contextlib.suppress(OSError):
+        fd = os.open(_reserve(attempt), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, _RESERVE)
+        finally:
+            os.close(fd)
+
+
+def release_reserve(attempt: AttemptPaths) -> None:
+    """Gives the reserve back to the disk."""
+    with contextlib.suppress(OSError):
+        os.unlink(_reserve(attempt))
+
+
+def write_outcome(attempt: AttemptPaths, record: ExitRecord, retrying: Callable[[], None] = lambda: None) -> bool:
+    """Writes exit.json, then the last event; the caller holds the claim. Tries until it can.
+
+    A disk that stays full or read-only is tried every few seconds, less and less often: an outcome that was
+    never written would be judged as lost. `retrying` is called before the first wait. False if the attempt's
+    folder is gone, so that there is nothing to tell.
+    """
+    release_reserve(attempt)
+    pause = 0.5
+    while True:
+        try:
+            write_json(attempt.exit, to_dict(record))
+            break
+        except FileNotFoundError:
+            if not attempt.path.is_dir():
+                return False
+        except OSError:
+            pass
+        retrying()
+        time.sleep(pause)
+        pause = min(pause * 2, 60.0)
+    Events(attempt).add(
+        "state", state=record.state, reason=record.reason, exit_code=record.exit_code, message=record.message
+    )
+    return True

@@ -1,0 +1,178 @@
+"""What happens between the grant of a slot and the worker's start: code, data, environment, paths."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import procs, snapshots
+from .protocol.errors import LtError
+from .protocol.files import read_json, write_json
+from .protocol.paths import AttemptPaths, HostRoot
+from .protocol.records import EnvPlan, JobSpec, Manifest, from_dict
+
+_NOT_INHERITED = ("LT_", "SSH_")  # the login that happened to start the dispatcher is no part of the job
+
+
+def prepare(
+    root: HostRoot,
+    attempt: AttemptPaths,
+    spec: JobSpec,
+    gpus: tuple[str, ...] | None,
+    bundle: Path,
+    on_event: Callable[..., None],
+) -> dict[str, Any]:
+    """Makes everything ready and returns how to start the worker: `{argv, env}`; it runs in `code/`.
+
+    `gpus` are the granted UUIDs, None where the machine has none (see `worker_environment`). `on_event(code, **params)`
+    takes events. Raises LtError `data_changed`, `data_missing`, `disk_full`, `resume_missing`, `python_missing`,
+    and what the environment's making raises.
+    """
+    check_disk(attempt, spec)
+    if spec.code is not None:
+        snapshots.check_unchanged(root, spec.code.name, spec.code.digest)
+        copy_snapshot(root.data(spec.code.name, spec.code.digest), attempt.code)
+    os.makedirs(attempt.code, mode=0o700, exist_ok=True)
+    for link in spec.data:
+        snapshots.check_unchanged(root, link.name, link.digest)
+    resume = resume_point(root, spec)
+    base = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
+    # So that the marker scan finds what the building of an environment started, too.
+    os.environ.update({procs.MARKER: spec.job, procs.ATTEMPT_MARKER: str(spec.attempt)})
+    python = find_python(root, spec.env, {**base, **spec.variables}, on_event)
+    if spec.kind == "recipe":
+        write_json(
+            attempt.worker,
+            {
+                "attempt_dir": str(attempt.path.resolve()),
+                "spec": {"job": spec.job, "attempt": spec.attempt, "name": spec.name, "gpus": spec.gpus},
+                "recipe": resolve_paths(root, spec.recipe),
+                "resume": resume,
+            },
+            durable=False,
+        )
+        argv = [python, "-m", "lt_agent.trainers", str(attempt.worker.resolve())]
+    else:
+        argv = command_argv(spec.argv, python)
+    return {"argv": argv, "env": worker_environment(base, attempt, spec, python, gpus, bundle)}
+
+
+def check_disk(attempt: AttemptPaths, spec: JobSpec) -> None:
+    """Raises LtError `disk_full{free, floor}` if less is free than the job must leave free."""
+    free = free_bytes(attempt.path)
+    if free < spec.disk_floor:
+        raise LtError("disk_full", free=free, floor=spec.disk_floor)
+
+
+def free_bytes(path: Path) -> int:
+    """Bytes that may still be written to the file system of `path`."""
+    info = os.statvfs(path)
+    return info.f_bavail * info.f_frsize
+
+
+def copy_snapshot(source: Path, target: Path) -> None:
+    """A copy of its own, writable, with the times of the originals: a job may change its code, others share it."""
+    for folder, folders, names in os.walk(source):
+        there = target / os.path.relpath(folder, source)
+        os.makedirs(there, mode=0o700, exist_ok=True)
+        folders[:] = [name for name in folders if not os.path.islink(os.path.join(folder, name))]
+        for name in names:
+            origin = os.path.join(folder, name)
+            info = os.lstat(origin)
+            if stat.S_ISREG(info.st_mode):
+                copy = there / name
+                shutil.copyfile(origin, copy)
+                os.utime(copy, ns=(info.st_atime_ns, info.st_mtime_ns))
+                os.chmod(copy, 0o600 | (info.st_mode & 0o100))
+
+
+def resume_point(root: HostRoot, spec: JobSpec) -> dict[str, Any] | None:
+    """The checkpoint to go on from, `{path, step}`. Raises LtError `resume_missing` if it is not whole."""
+    if spec.resume is None:
+        return None
+    earlier = root.attempt(spec.job, spec.resume.attempt)
+    value = read_json(earlier.manifest(spec.resume.name))
+    if value is None:
+        raise LtError("resume_missing", attempt=spec.resume.attempt, name=spec.resume.name)
+    manifest = from_dict(Manifest, value)
+    folder = earlier.path / manifest.base
+    for entry in manifest.files:
+        try:
+            size = os.stat(folder / snapshots.safe_path(entry.path)).st_size
+        except OSError:
+            size = -1
+        if size != entry.size:
+            raise LtError("resume_missing", attempt=spec.resume.attempt, name=spec.resume.name, path=entry.path)
+    return {"path": str(folder.resolve()), "step": manifest.step}
+
+
+def resolve_paths(root: HostRoot, value: Any) -> Any:
+    """`value` with every `data:<name>/<digest>/<rest>` in it, however deep, as this host's absolute path.
+
+    Raises LtError `bad_name` or `bad_manifest` for one that leads outside.
+    """
+    if isinstance(value, dict):
+        return {key: resolve_paths(root, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [resolve_paths(root, item) for item in value]
+    if not (isinstance(value, str) and value.startswith("data:") and value.count("/") >= 1):
+        return value
+    name, digest, *rest = value[len("data:") :].split("/", 2)
+    folder = root.data(name, digest).resolve()
+    return str(folder / snapshots.safe_path(rest[0])) if rest and rest[0] else str(folder)
+
+
+def find_python(root: HostRoot, plan: EnvPlan, variables: Mapping[str, str], on_event: Callable[..., None]) -> str:
+    """The absolute path of the interpreter that `plan` names, made if need be. Raises LtError `python_missing`."""
+    if plan.kind != "existing":
+        from .envs import ensure_environment
+
+        return str(ensure_environment(root, plan, dict(variables), on_event))
+    found = shutil.which(os.path.expanduser(plan.python), path=variables.get("PATH"))
+    if found is None:
+        raise LtError("python_missing", python=plan.python)
+    return os.path.abspath(found)
+
+
+def command_argv(argv: tuple[str, ...], python: str) -> list[str]:
+    """The command, with `python` and `python3` meaning the job's own interpreter, also where PATH has no `python`."""
+    return [python, *argv[1:]] if argv and argv[0] in ("python", "python3") else list(argv)
+
+
+def worker_environment(
+    base: Mapping[str, str],
+    attempt: AttemptPaths,
+    spec: JobSpec,
+    python: str,
+    gpus: tuple[str, ...] | None,
+    bundle: Path,
+) -> dict[str, str]:
+    """The worker's environment variables.
+
+    `gpus`: the granted GPUs' UUIDs, which become CUDA_VISIBLE_DEVICES; an empty tuple hides all; None says nothing,
+    for machines whose GPUs nobody listed. The recipe's worker gets the agent on its path, without the agent's
+    dependencies, which would shadow the environment's own.
+    """
+    bin_dir = os.path.dirname(python)
+    path = base.get("PATH") or os.defpath
+    env = {**base, "PYTHONUNBUFFERED": "1"}
+    if bin_dir not in ("/usr/bin", "/bin"):
+        env["PATH"] = bin_dir + os.pathsep + path
+        if os.path.exists(os.path.join(bin_dir, "..", "pyvenv.cfg")):
+            env["VIRTUAL_ENV"] = os.path.dirname(bin_dir)
+        elif os.path.isdir(os.path.join(bin_dir, "..", "conda-meta")):
+            env["CONDA_PREFIX"] = os.path.dirname(bin_dir)
+    env.update(spec.variables)
+    own = str(bundle if spec.kind == "recipe" else bundle / "lt_agent" / "scriptlib")
+    env["PYTHONPATH"] = own + os.pathsep + env["PYTHONPATH"] if env.get("PYTHONPATH") else own
+    if gpus is not None:
+        env["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    env[procs.MARKER] = spec.job
+    env[procs.ATTEMPT_MARKER] = str(spec.attempt)
+    env["LT_OUT"] = str(attempt.out.resolve())
+    env["LT_METRICS"] = str(attempt.path.resolve() / attempt.metrics.name)
+    return env

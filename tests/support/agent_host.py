@@ -1,0 +1,144 @@
+"""A host in a temporary folder: root, lease folder and a runnable agent; real dispatchers, supervisors and workers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import watchdog
+from lt_agent import leases, locks, procs
+from lt_agent.protocol.files import read_json
+from lt_agent.protocol.paths import AttemptPaths, HostRoot, LeaseDir
+from lt_agent.protocol.records import JobSpec
+from lt_agent.protocol.ulid import new_ulid
+from lt_agent.start import start
+from support.wait import until
+
+AGENT = Path(__file__).resolve().parents[2] / "agent"
+_MAIN = """import os, sys
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "deps"))
+from lt_agent.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+class AgentHost:
+    """What a controller would drive. `close` ends everything that any of its jobs left."""
+
+    def __init__(self, folder: Path, slots: int = 2, gpus: tuple[str, ...] = (), deps: bool = True) -> None:
+        self.root = HostRoot(folder / "root")
+        self.lease = LeaseDir(folder / "lease")
+        self.bundle = make_bundle(folder / "agents" / "one", deps)
+        self.jobs: list[AttemptPaths] = []
+        leases.write_slots(self.lease, slots, gpus)
+
+    def start(self, *argv: str, bundle: Path | None = None, **fields: Any) -> AttemptPaths:
+        """Starts a command job and returns its folder."""
+        spec = self.spec(*argv, **fields)
+        start(self.root, self.lease, spec, bundle or self.bundle)
+        return self.root.attempt(spec.job, spec.attempt)
+
+    def python(self, script: str, **fields: Any) -> AttemptPaths:
+        """Starts a job that runs a Python script."""
+        return self.start(sys.executable, "-c", script, **fields)
+
+    def spec(self, *argv: str, **fields: Any) -> JobSpec:
+        """A command's spec, with small numbers where real ones would be minutes."""
+        values: dict[str, Any] = {"job": new_ulid(), "attempt": 1, "name": "a-job", "owner": "tests", "kind": "command"}
+        values.update(argv=argv, stop_grace=5.0, disk_floor=0)
+        values.update(fields)
+        spec = JobSpec(**values)
+        self.jobs.append(self.root.attempt(spec.job, spec.attempt))
+        return spec
+
+    def close(self) -> None:
+        """Ends every process of this host."""
+        with contextlib.suppress(OSError, ValueError):
+            for name in os.listdir(self.lease.tickets):
+                os.unlink(self.lease.tickets / name)
+        for attempt in self.jobs:
+            supervisor = supervisor_pid(attempt)
+            if supervisor and not attempt.exit.exists():
+                procs.send(supervisor, signal.SIGKILL)
+            procs.kill_all(lambda attempt=attempt: procs.marked(attempt.job))
+        pid = dispatcher_pid(self.lease)
+        if pid is not None:
+            procs.send(pid, signal.SIGKILL)
+
+
+def make_bundle(folder: Path, deps: bool = True) -> Path:
+    """A runnable agent made of links to this checkout and to the packages that travel with it."""
+    (folder / "deps").mkdir(parents=True)
+    (folder / "__main__.py").write_text(_MAIN)
+    (folder / "lt_agent").symlink_to(AGENT / "lt_agent")
+    for module in (psutil, watchdog) if deps else ():
+        assert module.__file__ is not None
+        (folder / "deps" / module.__name__).symlink_to(Path(module.__file__).parent)
+    return folder
+
+
+def ended(attempt: AttemptPaths, timeout: float = 30.0) -> dict[str, Any]:
+    """The exit record, as soon as it is there."""
+    found = until(lambda: read_json(attempt.exit), timeout, f"the end of {attempt.path}")
+    assert isinstance(found, dict)
+    return found
+
+
+def running(attempt: AttemptPaths, timeout: float = 30.0) -> int:
+    """The worker's pid, as soon as it runs."""
+    until(lambda: states(attempt)[-1:] == ["running"], timeout, f"running: {events(attempt)}")
+    return int(next(e["params"]["pid"] for e in events(attempt) if e["params"].get("state") == "running"))
+
+
+def log_has(attempt: AttemptPaths, text: str, timeout: float = 30.0) -> str:
+    """The log, as soon as it holds `text`."""
+    return until(lambda: text in log(attempt) and log(attempt), timeout, f"{text!r} in the log") or ""
+
+
+def log(attempt: AttemptPaths) -> str:
+    """The log so far."""
+    return attempt.log.read_text() if attempt.log.exists() else ""
+
+
+def events(attempt: AttemptPaths, code: str | None = None) -> list[dict[str, Any]]:
+    """The attempt's events so far."""
+    if not attempt.events.exists():
+        return []
+    found = [json.loads(line) for line in attempt.events.read_text().splitlines()]
+    return [event for event in found if code is None or event["code"] == code]
+
+
+def states(attempt: AttemptPaths) -> list[str]:
+    """The states it went through."""
+    return [event["params"]["state"] for event in events(attempt, "state")]
+
+
+def supervisor_pid(attempt: AttemptPaths) -> int | None:
+    """The supervisor's pid, if there is or was one."""
+    value = read_json(attempt.supervisor)
+    return value["pid"] if value else None
+
+
+def dispatcher_pid(lease: LeaseDir) -> int | None:
+    """The dispatcher of this lease folder, if one runs."""
+    if not locks.is_locked(lease.lock):
+        return None
+    text = lease.lock.read_text().strip()
+    return int(text) if text and not gone(int(text)) else None
+
+
+def gone(pid: int) -> bool:
+    """Whether the process is dead (a zombie is)."""
+    stat = procs.read_stat(pid)
+    return stat is None or stat.state in "ZX"
+
+
+def pids_in(attempt: AttemptPaths) -> list[int]:
+    """The numbers that a script printed as `pid N`."""
+    return [int(line.split()[1]) for line in log(attempt).splitlines() if line.startswith("pid ")]
