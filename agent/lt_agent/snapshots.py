@@ -152,7 +152,8 @@ def earlier_inodes(folders: Sequence[Path]) -> dict[tuple[int, int], str]:
 
 
 def _verified_inodes(root: HostRoot, name: str, digest: str) -> dict[tuple[int, int], str]:
-    return earlier_inodes(_earlier(root, name, digest))
+    # A few more than `stage` named: others may have been committed since. What is not among them is read again.
+    return earlier_inodes(_earlier(root, name, digest)[: LINK_DEST + 5])
 
 
 def _earlier(root: HostRoot, name: str, digest: str) -> list[Path]:

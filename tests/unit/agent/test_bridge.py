@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bridge_client import BridgeClient
-from support.wait import until
 
 from lt_agent.protocol import frames
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import write_json
 from lt_agent.protocol.paths import AttemptPaths, HostRoot
 from lt_agent.protocol.ulid import new_ulid
+from support.bridge_client import BridgeClient
+from support.wait import until
 
 
 @pytest.fixture
