@@ -35,7 +35,8 @@ def collect(root: str = "~/.lt-agent", pythons: Sequence[str] = (), path: str = 
     asked = {
         "gpus": _ask([_which("nvidia-smi", search), "--query-gpu=" + _GPU_FIELDS, "--format=csv,noheader,nounits"]),
         "cuda": _ask([_which("nvidia-smi", search)]),
-        "rsync": _ask([_which("rsync", search), "--version"]),
+        # The other end starts rsync by its name in a plain ssh session: one that only a wider PATH has is of no use.
+        "rsync": _ask([_which("rsync", os.environ.get("PATH", os.defpath)), "--version"]),
         "uv": _ask([_uv(root, search), "--version"]),
         "root": _guarded(lambda: _disk(root)),
         "linger": _guarded(lambda: os.path.exists("/var/lib/systemd/linger/" + _user())),

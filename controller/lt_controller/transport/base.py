@@ -45,6 +45,9 @@ class Duplex(Protocol):
     def sendall(self, data: bytes) -> None:
         """Sends all of `data`. Raises LtError `host_unreachable` when the connection or the command is gone."""
 
+    def close_input(self) -> None:
+        """Tells the command that its input is at its end; its output can still be read. Never raises."""
+
     def close(self) -> None:
         """Ends the stream: the command sees the end of its input (and a hang-up). Never raises."""
 
