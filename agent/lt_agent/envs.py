@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -149,7 +150,10 @@ def _build(root: HostRoot, plan: EnvPlan, folder: Path, environment: Dict[str, s
     base = [uv, "venv", "--no-project", "--no-config", *only_venv]
     if plan.kind == "overlay":
         python = _existing(plan.python, environment)
-        _uv("venv", [*base, "--system-site-packages", "--python", python, str(folder)], environment, log)
+        below = _packages_of_venv(python, environment)
+        share = [] if below else ["--system-site-packages"]
+        _uv("venv", [*base, *share, "--python", python, str(folder)], environment, log)
+        _lay_over(folder, below)
     else:
         wanted = plan.python_version or _existing(plan.python, environment)
         _uv("venv", [*base, "--python", wanted, str(folder)], environment, log)
@@ -160,6 +164,39 @@ def _build(root: HostRoot, plan: EnvPlan, folder: Path, environment: Dict[str, s
         install = [uv, "pip", "install", "--no-config", "--python", str(folder / "bin" / "python")]
         _uv("install", [*install, *backend, *options, "-r", str(requirements)], environment, log)
     _check(folder / "bin" / "python")
+
+
+def _packages_of_venv(python: str, environment: Mapping[str, str]) -> List[str]:
+    """The package folders of an interpreter that is a venv itself; none for any other.
+
+    A venv made from a venv stands on the interpreter below both, and would see none of the first one's packages.
+    """
+    code = (
+        "import json, sys; own = sys.prefix != sys.base_prefix; "
+        "print(json.dumps([p for p in sys.path if own and p.endswith(('site-packages', 'dist-packages'))]))"
+    )
+    done = subprocess.run(
+        [python, "-E", "-c", code],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        env=dict(environment),
+        timeout=_CHECK_TIMEOUT,
+        check=False,
+    )
+    try:
+        found = json.loads(done.stdout)
+    except ValueError:
+        return []
+    return [str(path) for path in found]
+
+
+def _lay_over(folder: Path, below: List[str]) -> None:
+    """Has the environment see these package folders after its own, with the .pth files that lie in them."""
+    if not below:
+        return
+    lines = "".join(f"import site; site.addsitedir({path!r})\n" for path in below)
+    for own in folder.glob("lib/python3*/site-packages"):
+        (own / "_below.pth").write_text(lines, encoding="utf-8")
 
 
 def _check(python: Path) -> None:
