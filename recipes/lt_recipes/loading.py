@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .locks import read_lock, shipped_locks
 from .overrides import apply_overrides
-from .paths import look_up
+from .paths import find, look_up
 from .problems import Problem, RecipeError
 from .schema import Recipe
 from .suggest import nearest
@@ -49,11 +50,12 @@ def load(
     recipe, problems = validate(source, said)
     if recipe is None:
         raise RecipeError(problems)
-    recipe._folder = file.folder
+    lock, missing = _own_lock(recipe, [cwd or Path.cwd(), file.folder])
+    recipe = recipe.located(file.folder, lock)
     if check_paths:
-        missing = look_up(recipe, cwd)[1]
-        if missing:
-            raise RecipeError([_placed(problem, *place(_path(problem.key), source, said)) for problem in missing])
+        missing += look_up(recipe, cwd)[1]
+    if missing:
+        raise RecipeError([_placed(problem, *place(_path(problem.key), source, said)) for problem in missing])
     return recipe
 
 
@@ -110,6 +112,20 @@ def new_recipe(name: str = "sft-lora") -> str:
     for shipped in sorted((PACKAGE / "data").glob("*.jsonl")):
         text = text.replace(f" data/{shipped.name}", f" {shipped}")
     return f"# Begun from the gallery's {name}. Check it with: lt recipe check THIS_FILE\n" + text
+
+
+def _own_lock(recipe: Recipe, folders: list[Path]) -> tuple[tuple[str, ...] | None, list[Problem]]:
+    name = recipe.env.lock
+    if name is None or name in shipped_locks():
+        return None, []
+    path = find(name, folders)
+    if path is None or not path.is_file():
+        hint = f"shipped: {', '.join(shipped_locks())}; or give the path of a lock file"
+        return None, [Problem("", None, "env.lock", f"{name!r} is no lock and no file", hint)]
+    try:
+        return read_lock(path.read_text(encoding="utf-8")), []
+    except (OSError, ValueError) as error:
+        return None, [Problem("", None, "env.lock", f"{path}: {error}", "uv pip compile writes such files")]
 
 
 def _read(path: Path) -> bytes:

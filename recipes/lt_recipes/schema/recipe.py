@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -12,6 +12,9 @@ from .data import DatasetSection
 from .model import AdapterSection, ModelSection
 from .run import EnvSection, EvalSection, ResourcesSection, SaveSection
 from .train import TrainSection
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Recipe(Section):
@@ -33,11 +36,23 @@ class Recipe(Section):
     stop_grace: Duration = Field(default=300.0, description="how long a stop may take to save: 5m")
 
     _folder: Path | None = PrivateAttr(default=None)
+    _lock: tuple[str, ...] | None = PrivateAttr(default=None)
 
     @property
     def folder(self) -> Path | None:
         """Where a relative path is looked for after the working folder: beside the recipe's file."""
         return self._folder
+
+    @property
+    def lock(self) -> tuple[str, ...] | None:
+        """The lines of `env.lock` where it names a file of the person's; None for a shipped lock, or none."""
+        return self._lock
+
+    def located(self, folder: Path, lock: tuple[str, ...] | None) -> Self:
+        """The same recipe, knowing where it was loaded from."""
+        copy = self.model_copy()
+        copy._folder, copy._lock = folder, lock
+        return copy
 
     @model_validator(mode="after")
     def _best_needs_evaluation(self) -> Recipe:
