@@ -71,7 +71,7 @@ class Operations:
         """Looks for attempts whose supervisor is gone without a word, and starts a dispatcher if work is waiting."""
         from ..judge import judge_all
 
-        judge_all(self._root, self._lease)
+        judge_all(self._root, self._lease, self._agent_dir)
 
     def close(self) -> None:
         """Lets go of all pins."""
@@ -191,7 +191,10 @@ class Operations:
         return probe.collect(str(self._root.path))
 
     def _disk(self, request: Request) -> Any:
-        path = Path(_text(request, "path") or self._root.path)
+        asked = _text(request, "path")
+        path = Path(asked) if asked else self._root.path
+        while not asked and not path.exists():
+            path = path.parent  # the root is made by the first job; its disk is there before
         try:
             info = os.statvfs(path)
         except OSError as error:

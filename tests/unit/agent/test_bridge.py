@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -19,7 +20,7 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import write_json
 from lt_agent.protocol.paths import AttemptPaths, HostRoot
 from lt_agent.protocol.ulid import new_ulid
-from support.bridge_client import BridgeClient
+from support.bridge_client import BridgeClient, agent_argv
 from support.wait import until
 
 
@@ -317,11 +318,13 @@ def test_a_reader_that_went_away_ends_the_bridge(root: HostRoot) -> None:
         assert client.wait_end() == 0
 
 
-def test_noise_before_the_magic_is_passed_over(root: HostRoot) -> None:
-    with connect(root) as client:
-        client.send_raw(b"\n")
-    noisy = BridgeClient(root.path, root.path / "lease", read=False)
-    noisy.close()
+def test_noise_before_the_magic_is_passed_over_on_both_sides(root: HostRoot) -> None:
+    argv = agent_argv("bridge", "--root", str(root.path), "--lease-dir", str(root.path / "lease"))
+    ping = frames.encode({"type": "request", "id": 1, "op": "ping"})
+    said = b"Welcome to this machine!\n" + frames.MAGIC + ping
+    done = subprocess.run(argv, input=said, capture_output=True, timeout=20, check=True)
+    found = list(frames.FrameReader().feed(b"Last login: never\n" + done.stdout))
+    assert [frame.header["ok"] for frame in found if frame.header["type"] == "reply"] == [True]
 
 
 def test_it_beats(root: HostRoot) -> None:
