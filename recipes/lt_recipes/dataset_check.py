@@ -18,10 +18,10 @@ TYPES = ("text", "messages", "prompt_completion", "alpaca", "sharegpt")
 MAX_PROBLEMS = 20
 MAX_DISTINCT = 2_000_000  # rows remembered for counting duplicates: 16 bytes each and set overhead, about 200 MB
 
-# What the worker takes, in either form of turns; a test holds the two lists together.
-_ROLES = {"human", "user", "gpt", "assistant", "chatgpt", "bing", "bard", "model", "system"}
-_ROLES |= {"function_call", "observation", "tool"}
-_NOT_READ = (".parquet",)
+ROLES = {"human", "user", "gpt", "assistant", "chatgpt", "bing", "bard", "model", "system"}
+ROLES |= {"function_call", "observation", "tool"}
+"""Who may speak in a turn; a test holds that the worker knows each."""
+NOT_READ = (".parquet",)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def check_dataset(path: Path, type: str, columns: Mapping[str, str] | None = Non
     files = [path]
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-        known = [p for p in files if p.suffix.lower() in READERS or p.suffix.lower() in _NOT_READ]
+        known = [p for p in files if p.suffix.lower() in READERS or p.suffix.lower() in NOT_READ]
         if not known:
             checker.add(path, None, "holds no data file", "jsonl, json, csv and parquet are known")
         files = known
@@ -82,7 +82,9 @@ class _EnoughError(Exception):
     """As many problems as a person wants to read at once."""
 
 
-class _RowError(Exception):
+class RowError(Exception):
+    """A row that does not fit its type: what is wrong, and what to do."""
+
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
         self.message, self.hint = message, hint
@@ -101,7 +103,7 @@ class _Checker:
 
     def file(self, path: Path) -> None:
         suffix = path.suffix.lower()
-        if suffix in _NOT_READ:
+        if suffix in NOT_READ:
             self.report.notes.append(f"{path.name}: {suffix[1:]} is not looked into here")
             return
         reader = READERS.get(suffix)
@@ -122,24 +124,31 @@ class _Checker:
         if self.report.rows == before and len(self.report.problems) == told:
             self.add(path, None, "holds no rows")
 
-    def _row(self, row: Any) -> _RowError | None:
-        if not isinstance(row, dict):
-            return _RowError(f"a row must be an object with columns, not {kind_of(row)}")
-        try:
-            _ROW_CHECKS[self._type](_Row(row, self._columns))
-        except _RowError as error:
-            near = nearest_type(row)
-            if near is not None and near != self._type:
-                error.hint = f"found {_names(row)}; this looks like type: {near}"
-            error.hint = error.hint or f"found {_names(row)}"
-            return error
-        self.report.rows += 1
-        if len(self._seen) < MAX_DISTINCT:
-            text = json.dumps(row, sort_keys=True)
-            key = hashlib.blake2b(text.encode("ascii"), digest_size=16).digest()
-            self.report.duplicates += key in self._seen
-            self._seen.add(key)
-        return None
+    def _row(self, row: Any) -> RowError | None:
+        problem = row_problem(row, self._type, self._columns)
+        if problem is None:
+            self.report.rows += 1
+            if len(self._seen) < MAX_DISTINCT:
+                text = json.dumps(row, sort_keys=True)
+                key = hashlib.blake2b(text.encode("ascii"), digest_size=16).digest()
+                self.report.duplicates += key in self._seen
+                self._seen.add(key)
+        return problem
+
+
+def row_problem(row: Any, type: str, columns: Mapping[str, str]) -> RowError | None:
+    """Why the worker would not take this row as one of `type`; None if it would."""
+    if not isinstance(row, dict):
+        return RowError(f"a row must be an object with columns, not {kind_of(row)}")
+    try:
+        _ROW_CHECKS[type](_Row(row, columns))
+    except RowError as error:
+        near = nearest_type(row)
+        if near is not None and near != type:
+            error.hint = f"found {_names(row)}; this looks like type: {near}"
+        error.hint = error.hint or f"found {_names(row)}"
+        return error
+    return None
 
 
 def nearest_type(row: Mapping[str, Any]) -> str | None:
@@ -148,7 +157,7 @@ def nearest_type(row: Mapping[str, Any]) -> str | None:
         try:
             _ROW_CHECKS[type_](_Row(row, {}))
             return type_
-        except _RowError:
+        except RowError:
             continue
     return None
 
@@ -164,14 +173,14 @@ class _Row:
         if own not in self._row:
             if required:
                 renamed = f" (for {column})" if own != column else ""
-                raise _RowError(f"there is no column {own}{renamed}")
+                raise RowError(f"there is no column {own}{renamed}")
             return self._row.get(column)
         return self._row[own]
 
     def text(self, column: str) -> None:
         value = self.get(column)
         if not isinstance(value, str) or not value.strip():
-            raise _RowError(f"{column} must be text, not {kind_of(value)}")
+            raise RowError(f"{column} must be text, not {kind_of(value)}")
         _encodable(value, column)
 
 
@@ -184,10 +193,10 @@ def _check_alpaca(row: _Row) -> None:
     row.text("output")
     extra = row.get("input", required=False)
     if extra and not isinstance(extra, str):
-        raise _RowError(f"input must be text, not {kind_of(extra)}")
+        raise RowError(f"input must be text, not {kind_of(extra)}")
     for pair in row.get("history", required=False) or []:
         if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)):
-            raise _RowError("history must be a list of [question, answer] pairs")
+            raise RowError("history must be a list of [question, answer] pairs")
 
 
 def _check_prompt_completion(row: _Row) -> None:
@@ -210,16 +219,16 @@ def _check_sharegpt(row: _Row) -> None:
 
 def _turns(value: Any, column: str, who: str, what: str) -> None:
     if not isinstance(value, list) or not value:
-        raise _RowError(f"{column} must be a list of turns, not {kind_of(value)}")
+        raise RowError(f"{column} must be a list of turns, not {kind_of(value)}")
     for number, turn in enumerate(value, 1):
         if not isinstance(turn, dict) or who not in turn:
-            raise _RowError(f"turn {number} of {column} must be an object with {who} and {what}")
+            raise RowError(f"turn {number} of {column} must be an object with {who} and {what}")
         role, content = turn[who], turn.get(what)
-        if not isinstance(role, str) or role not in _ROLES:
+        if not isinstance(role, str) or role not in ROLES:
             known = "user, assistant, system and tool are known"
-            raise _RowError(f"turn {number} of {column}: {who} {str(role)[:40]!r} is not known", known)
+            raise RowError(f"turn {number} of {column}: {who} {str(role)[:40]!r} is not known", known)
         if not isinstance(content, str):
-            raise _RowError(f"turn {number} of {column}: {what} must be text, not {kind_of(content)}")
+            raise RowError(f"turn {number} of {column}: {what} must be text, not {kind_of(content)}")
         _encodable(content, f"turn {number} of {column}")
 
 
@@ -228,7 +237,7 @@ def _encodable(text: str, place: str) -> None:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
-        raise _RowError(f"{place} holds half a surrogate pair, which is no character") from None
+        raise RowError(f"{place} holds half a surrogate pair, which is no character") from None
 
 
 _ROW_CHECKS: dict[str, Callable[[_Row], None]] = {

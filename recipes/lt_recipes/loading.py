@@ -89,7 +89,7 @@ def find_recipe(name_or_path: str | Path, cwd: Path | None = None) -> RecipeFile
 def gallery() -> list[GalleryEntry]:
     """The shipped recipes by name."""
     found = []
-    for path in sorted((PACKAGE / "gallery").glob("*.yaml")):
+    for path in sorted((PACKAGE / "gallery").glob("*.yaml"), key=lambda path: path.stem):
         with path.open(encoding="utf-8") as lines:
             title = next(lines, "").lstrip("# ").strip()
         found.append(GalleryEntry(path.stem, title, path))

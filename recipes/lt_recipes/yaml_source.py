@@ -17,7 +17,7 @@ from .problems import Problem, RecipeError
 
 KeyPath = tuple[str | int, ...]
 
-MAX_BYTES = 256 << 10
+MAX_BYTES = 128 << 10
 MAX_VALUES = 20_000  # counted with every alias expanded: a few lines of anchors can stand for billions of values
 MAX_DEPTH = 40
 
@@ -129,7 +129,7 @@ class _Walk:
                 text = key_node.value if isinstance(key_node, yaml.ScalarNode) else "a list or block"
                 self._problem(key_node, path, f"a key must be text, not {text}", "put it in quotes")
                 continue
-            key = key_node.value
+            key = str(self._scalar(key_node, "str", path))
             if key in first:
                 self._problem(key_node, (*path, key), f"is there twice, first in line {first[key]}", "keep one of them")
                 continue
@@ -153,7 +153,7 @@ class _Walk:
         text = node.value
         try:
             if tag in ("str", "value"):
-                return text
+                return _whole(text)
             if tag == "null":
                 return None
             if tag == "bool":
@@ -166,6 +166,9 @@ class _Walk:
                     return number
                 self._problem(node, path, f"{text} is no number to train with")
                 return None
+        except UnicodeError:
+            self._problem(node, path, "holds half a surrogate pair, which is no character")
+            return None
         except (ValueError, KeyError):
             self._problem(node, path, f"{text[:40]!r} is not what its tag says")
             return None
@@ -180,6 +183,11 @@ class _Walk:
 def dotted(path: KeyPath) -> str:
     """`("datasets", 0, "path")` as `datasets.0.path`."""
     return ".".join(str(part) for part in path)
+
+
+def _whole(text: str) -> str:
+    """JSON spells what lies beyond U+FFFF as two escapes, and YAML reads them one by one. Raises UnicodeError."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _syntax(error: yaml.MarkedYAMLError) -> tuple[str, str]:
