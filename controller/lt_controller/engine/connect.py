@@ -15,8 +15,8 @@ from ..home import Home
 from ..store import hosts
 from ..store.writer import Writer
 from ..transport import bulk_for, transport_for
-from ..transport.base import Bulk, Duplex, Transport
 from ..transport.agent import open_bridge, push_agent
+from ..transport.base import Bulk, Duplex, Transport
 from ..transport.bundle import AgentBundle
 from ..transport.probe import probe
 from .intake import Intake

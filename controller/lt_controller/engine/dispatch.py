@@ -16,6 +16,7 @@ from ..home import Home
 from ..store import checkpoints, intents, jobs, streams
 from ..store.jobs import Order, Unfinished
 from ..store.writer import Writer
+from ..transport.uv import push_uv
 from .connect import Connected
 from .intake import Intake
 from .requests import Requests
@@ -41,7 +42,9 @@ class Dispatch:
         self._host = host
         self._home = home
         self._writer = writer
+        self._connected = connected
         self._link = connected.link
+        self._has_uv = bool(connected.facts.get("uv"))
         self._intake = intake
         self._poke = poke
         self._stager = Stager(host.name, home.path, writer, connected.link, connected.bulk)
@@ -78,7 +81,7 @@ class Dispatch:
                 return
         order = self._writer.run("", jobs.order, attempt.job)
         missing = self._missing([Snapshot.from_params(value) for value in order.snapshots])
-        if not missing:
+        if not missing and not self._lacks_uv(order):
             self._start(attempt, order)
             return
         if attempt.state == states.QUEUED:
@@ -86,11 +89,15 @@ class Dispatch:
             passed(SubmitStep.STAGING, self._home.path)
         with self._lock:
             mine = [snapshot for snapshot in missing if (snapshot.name, snapshot.digest) not in self._arriving]
-            if not mine:
+            if missing and not mine:
                 return  # another job is bringing all of it; that job's end wakes us
             self._arriving |= {(snapshot.name, snapshot.digest) for snapshot in mine}
             cancel = self._staging[key] = threading.Event()
-        self._pool.submit(self._stage, attempt, mine, cancel)
+        self._pool.submit(self._stage, attempt, order, mine, cancel)
+
+    def _lacks_uv(self, order: Order) -> bool:
+        """Whether the job's environment is to be built by a uv that the host has not."""
+        return order.spec.env.kind != "existing" and not self._has_uv
 
     def _missing(self, snapshots: list[Snapshot]) -> list[Snapshot]:
         if not snapshots:
@@ -100,9 +107,12 @@ class Dispatch:
         missing = {(item["name"], item["digest"]) for item in answer["missing"]}
         return [snapshot for snapshot in snapshots if (snapshot.name, snapshot.digest) in missing]
 
-    def _stage(self, attempt: Unfinished, missing: list[Snapshot], cancel: threading.Event) -> None:
+    def _stage(self, attempt: Unfinished, order: Order, missing: list[Snapshot], cancel: threading.Event) -> None:
         key = (attempt.job, attempt.attempt)
         try:
+            if self._lacks_uv(order):
+                push_uv(self._connected.transport, self._connected.bulk, self._connected.facts, self._home)
+                self._has_uv = True
             for snapshot in missing:
                 self._stager.push(attempt.job, snapshot, cancel)
         except LtError as error:
