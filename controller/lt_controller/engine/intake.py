@@ -31,7 +31,7 @@ class Intake:
         self._on_fault = on_fault  # the stream can't be trusted to be whole: reconnect and ask again
         self._followed: dict[tuple[str, int], str | None] = {}
         self._lock = threading.Lock()
-        self._seen = 0.0
+        self._seen = time.monotonic()
         self.clock = 0.0  # what to add to the host's times, in seconds
 
     def follow(self, job: str, attempt: int, which: str | None) -> bool:

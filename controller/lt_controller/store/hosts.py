@@ -23,17 +23,17 @@ def set_activity(db: sqlite3.Connection, host: str, state: str, activity: str | 
 
 
 def reached(db: sqlite3.Connection, host: str, agent: str | None, clock_offset: float) -> None:
-    """The bridge has answered: failures are forgotten."""
+    """The bridge has answered. Failures are forgotten only by `seen`: a host that answers and falls at once backs off."""
     set_activity(db, host, "reachable")
     db.execute(
-        "UPDATE hosts SET error=NULL, failures=0, next_try_at=NULL, last_seen=?, agent=?, clock_offset=? WHERE name=?",
+        "UPDATE hosts SET error=NULL, next_try_at=NULL, last_seen=?, agent=?, clock_offset=? WHERE name=?",
         (now(), agent, clock_offset, host),
     )
 
 
 def seen(db: sqlite3.Connection, host: str) -> None:
-    """A sign of life on a standing connection."""
-    db.execute("UPDATE hosts SET last_seen=? WHERE name=?", (now(), host))
+    """A sign of life on a connection that has stood for a while."""
+    db.execute("UPDATE hosts SET last_seen=?, failures=0 WHERE name=?", (now(), host))
 
 
 def missed(db: sqlite3.Connection, host: str, error: LtError, state: str, next_try: float) -> None:

@@ -1,0 +1,90 @@
+"""What a host pushes: only for its followed jobs, and an end only when all before it is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lt_agent.protocol.frames import Frame
+from lt_agent.protocol.records import ExitRecord, JobSpec, to_dict
+from lt_agent.protocol.ulid import new_ulid
+from lt_controller.engine.intake import Intake
+from lt_controller.store import jobs
+from lt_controller.store.writer import Writer
+
+
+class Bench:
+    def __init__(self, path: Path) -> None:
+        self.writer = Writer(path / "lt.db")
+        self.faults: list[str] = []
+        self.intake = Intake("h", self.writer, lambda: None, self.faults.append)
+        spec = JobSpec(job=new_ulid(), attempt=1, name="j", owner="me", kind="command", argv=("true",))
+        self.job = self.writer.run("", jobs.take_submit, "i", {"spec": to_dict(spec), "host": "h"})
+        self.intake.follow(self.job, 1, None)
+
+    def push(self, kind: str, payload: bytes = b"", job: str | None = None, **more: object) -> None:
+        self.intake.push(Frame({"type": kind, "job": job or self.job, "attempt": 1, **more}, payload))
+
+    def ask(self, query: str) -> list[tuple]:
+        return self.writer.run("", lambda db: db.execute(query).fetchall())
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    made.writer.close()
+
+
+def exit_record(state: str = "succeeded") -> dict:
+    return to_dict(ExitRecord(state=state, reason="done"))
+
+
+def cursors(**known: int) -> dict[str, int]:
+    return {"log": 0, "events": 0, "metrics": 0, "samples": 0, **known}
+
+
+def test_a_host_cannot_write_to_a_job_that_is_not_its_own(bench: Bench) -> None:
+    bench.push("stream", b"evil", job=new_ulid(), stream="log", offset=0)
+    bench.push("exit", job=new_ulid(), exit=exit_record(), cursors=cursors())
+    assert bench.ask("SELECT count(*) FROM logs") == [(0,)]
+    assert bench.faults == []
+
+
+def test_an_end_before_its_log_is_a_fault_and_no_end(bench: Bench) -> None:
+    bench.push("stream", b"abc", stream="log", offset=0)
+    bench.push("exit", exit=exit_record(), cursors=cursors(log=5))
+    assert bench.ask("SELECT state, exit FROM attempts") == [("queued", None)]
+    assert len(bench.faults) == 1
+
+
+def test_an_end_after_its_log_ends_the_job(bench: Bench) -> None:
+    bench.push("stream", b"abc", stream="log", offset=0)
+    bench.push("exit", exit=exit_record(), cursors=cursors(log=3))
+    assert bench.ask("SELECT state, reason FROM jobs") == [("succeeded", "done")]
+    assert not bench.intake.follows(bench.job, 1)
+
+
+def test_a_gap_is_a_fault(bench: Bench) -> None:
+    bench.push("stream", b"abc", stream="log", offset=7)
+    bench.ask("SELECT 1")
+    assert len(bench.faults) == 1
+
+
+def test_an_event_of_state_moves_the_job_but_never_ends_it(bench: Bench) -> None:
+    lines = b'{"time":1,"code":"state","params":{"state":"running"}}\n'
+    lines += b'{"time":2,"code":"state","params":{"state":"failed","reason":"oom"}}\n'
+    lines += (
+        b'{"time":2,"code":"plan","params":{"total_steps":20}}\n{"time":3,"code":"state","params":{"state":"??"}}\n'
+    )
+    bench.push("stream", lines, stream="events", offset=0)
+    assert bench.ask("SELECT state, total_steps FROM jobs") == [("running", 20)]
+    assert bench.ask("SELECT count(*) FROM events") == [(4,)]
+
+
+@pytest.mark.parametrize("wrong", [{"manifest": "x"}, {"manifest": {"name": 1}}, {}])
+def test_a_malformed_message_is_the_hosts_fault(bench: Bench, wrong: dict) -> None:
+    bench.push("manifest", **wrong)
+    assert len(bench.faults) == 1

@@ -1,0 +1,129 @@
+"""The controller's end of a bridge, against a peer that is wrong, silent, slow or gone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.frames import MAGIC, Frame, FrameReader, encode
+from lt_controller.engine.link import BridgeLink
+
+
+class SocketDuplex:
+    """One end of a socket pair as the transport's stream."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+
+    def recv(self, size: int = 65536) -> bytes:
+        return self._end.recv(size)
+
+    def sendall(self, data: bytes) -> None:
+        self._end.sendall(data)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._end.shutdown(socket.SHUT_RDWR)
+
+    def stderr(self) -> bytes:
+        return b""
+
+    def exit_status(self, timeout: float = 10.0) -> int | None:
+        return None
+
+
+class Peer:
+    """A bridge made of a thread: `answer` gets each request's header and gives the bytes to send."""
+
+    def __init__(self, answer: Callable[[dict], bytes], greeting: bytes = MAGIC) -> None:
+        self.ours, theirs = socket.socketpair()
+        self.pushed: list[Frame] = []
+        self.ended = threading.Event()
+        self.ours.sendall(greeting)
+        threading.Thread(target=self._serve, args=(answer,), daemon=True).start()
+        self.link = BridgeLink("h", SocketDuplex(theirs), self.pushed.append, self.ended.set)
+
+    def _serve(self, answer: Callable[[dict], bytes]) -> None:
+        reader = FrameReader()
+        while data := self.ours.recv(65536):
+            for frame in reader.feed(data):
+                self.ours.sendall(answer(frame.header))
+
+
+def reply(request: dict, **result: object) -> bytes:
+    return encode({"type": "reply", "id": request["id"], "ok": True, "result": result})
+
+
+def test_replies_find_their_requests_from_many_threads() -> None:
+    peer = Peer(lambda request: reply(request, echo=request["word"]))
+    results: dict[int, str] = {}
+
+    def ask(n: int) -> None:
+        results[n] = peer.link.request("echo", word=str(n))["echo"]
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert results == {n: str(n) for n in range(50)}
+
+
+def test_noise_of_a_login_shell_is_passed_over() -> None:
+    peer = Peer(lambda request: reply(request), greeting=b"Welcome to box!\n\x1b[2J" + MAGIC)
+    assert peer.link.request("ping") == {}
+
+
+def test_an_error_of_the_host_is_raised_with_its_code() -> None:
+    error = {"code": "job_alive", "params": {"job": "x"}}
+    peer = Peer(lambda request: encode({"type": "reply", "id": request["id"], "ok": False, "error": error}))
+    with pytest.raises(LtError) as caught:
+        peer.link.request("remove")
+    assert caught.value.as_dict() == error
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\xff" * 64, b"\0\0\0\x02\0\0\0\0[]", b"\0\0\0\x02\0\0\0\0{}", b"\0\0\0\x01\0\0\0\0{"],
+    ids=["huge frame", "no object", "no type", "no JSON"],
+)
+def test_garbage_ends_the_link_with_a_reason_and_wakes_who_waits(garbage: bytes) -> None:
+    peer = Peer(lambda request: garbage)
+    with pytest.raises(LtError, match="host_unreachable"):
+        peer.link.request("ping", timeout=10)
+    assert peer.ended.wait(5)
+    assert "protocol" in str(peer.link.ended)
+
+
+def test_a_cut_wakes_who_waits_and_refuses_what_comes_after() -> None:
+    peer = Peer(lambda request: b"")
+    threading.Timer(0.1, lambda: peer.ours.shutdown(socket.SHUT_RDWR)).start()
+    for _ in range(2):
+        with pytest.raises(LtError, match="host_unreachable"):
+            peer.link.request("ping", timeout=10)
+
+
+def test_a_request_without_answer_times_out_and_leaves_the_link_alone() -> None:
+    peer = Peer(lambda request: b"" if request["op"] == "hang" else reply(request))
+    with pytest.raises(LtError, match="host_unreachable"):
+        peer.link.request("hang", timeout=0.1)
+    assert peer.link.request("ping") == {}
+
+
+def test_frames_that_come_one_byte_at_a_time_are_whole() -> None:
+    def dribble(request: dict) -> bytes:
+        whole = encode({"type": "stream", "job": "j"}, b"payload") + reply(request)
+        for n in range(len(whole) - 1):
+            peer.ours.sendall(whole[n : n + 1])
+        return whole[-1:]
+
+    peer = Peer(dribble)
+    assert peer.link.request("ping") == {}
+    assert peer.pushed == [Frame({"type": "stream", "job": "j"}, b"payload")]
+    assert json.dumps(peer.pushed[0].header)

@@ -1,0 +1,47 @@
+"""What came home is what the manifest says, and stays inside its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.records import FileEntry, Manifest
+from lt_controller.engine.verify import checked_entries, verify
+
+
+def entry(path: str, content: bytes = b"x") -> FileEntry:
+    return FileEntry(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+def manifest(*paths: str) -> Manifest:
+    return Manifest("checkpoint-1", "checkpoint", "out/checkpoint-1", tuple(entry(path) for path in paths))
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "", "a//b", "./a", "a\0b", "a/"])
+def test_a_path_that_leads_outside_is_refused(path: str) -> None:
+    with pytest.raises(LtError, match="bad_manifest"):
+        checked_entries(manifest(path))
+
+
+def test_a_path_named_twice_is_refused() -> None:
+    with pytest.raises(LtError, match="bad_manifest"):
+        checked_entries(manifest("a", "a"))
+
+
+def test_odd_but_harmless_names_pass() -> None:
+    names = ["a b", "q'uote", "new\nline", "-dash", "..hidden", "模型.bin", "deep/er/file"]
+    assert [found.path for found in checked_entries(manifest(*names))] == names
+
+
+def test_whatever_differs_is_named(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(b"x")
+    (tmp_path / "flipped").write_bytes(b"y")
+    (tmp_path / "short").write_bytes(b"")
+    (tmp_path / "folder").mkdir()
+    os.symlink(tmp_path / "good", tmp_path / "link")
+    names = ["good", "flipped", "short", "missing", "folder", "link"]
+    assert verify(tmp_path, [entry(name) for name in names]) == names[1:]
