@@ -18,10 +18,9 @@ from .models import HostInfo
 
 if TYPE_CHECKING:
     from lt_inventory.check import Check
-    from lt_inventory.ssh_import import ImportCandidate
-
     from lt_inventory.hosts_file import HostsFile
     from lt_inventory.model import Host
+    from lt_inventory.ssh_import import ImportCandidate
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,8 @@ class HostCalls(Connected):
         """The hosts that an OpenSSH configuration names, and why some entries cannot be taken over."""
         from lt_inventory.ssh_import import read_ssh_config
 
-        return read_ssh_config(Path(os.path.expanduser(os.fspath(path))))
+        found: list[ImportCandidate] = read_ssh_config(Path(os.path.expanduser(os.fspath(path))))
+        return found
 
     # Keys
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError, error_from_dict
 
 from . import queries
@@ -93,12 +94,26 @@ class JobCalls(Connected):
 
         A resume that happens meanwhile is followed into its new attempt, unless an attempt was named.
         """
+        for news in self.follow(ref, attempt=attempt, offset=offset):
+            if isinstance(news, LogChunk):
+                yield news
+
+    def follow(self, ref: str, *, attempt: int | None = None, offset: int = 0) -> Iterator[LogChunk | Job | Transfer]:
+        """As `follow_log`, with what else happens: the job each time its state or attempt changes, at first and at
+        last too, and transfers while its data is on the way.
+        """
         job = self.job(ref)
         number = self._attempt(job, attempt)
+        seen: tuple[str, int] | None = None
         # No controller is needed to read what has ended.
         with Watch(self.home, self._db, keep_running=not job.resting) as watch:
             while True:
                 job = self._again(job)
+                if (job.state, job.attempt) != seen:
+                    seen = (job.state, job.attempt)
+                    yield job
+                if job.state == states.STAGING:
+                    yield from (t for t in queries.transfers(self._db, job.id) if t.direction == "push")
                 # The state was read first: a log is at home in full before its job's end is.
                 grown = False
                 while chunks := queries.log(self._db, job.id, number, offset):

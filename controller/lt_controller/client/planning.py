@@ -86,7 +86,7 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
     check_data(loaded, {item.key: item.path for item in found})
     facts = known_facts(client, info)
     check_room(info, facts, loaded.resources.gpus)
-    env = _environment(loaded, info, facts)
+    env = environment(loaded.env, info, facts, loaded.resources.gpus, loaded.method, loaded.lock)
     frozen = {path: data_manifest(path, path.name, client.home) for path in dict.fromkeys(i.path for i in found)}
     places = {item.key: frozen[item.path].reference for item in found}
     data = list(frozen.values())
@@ -109,7 +109,7 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
         recipe=resolved,
         gpus=loaded.resources.gpus,
         env=env,
-        variables={**info.host.environment(), **loaded.env.variables},
+        variables=_variables(info, loaded.env.variables),
         data=tuple(DataLink(item.name, item.digest) for item in data),
         stop_grace=loaded.stop_grace,
         timeout=loaded.timeout,
@@ -134,6 +134,8 @@ def draft_command(
     timeout: float | None,
 ) -> Draft:
     """A command's job. Raises LtError as `Client.run` says."""
+    from lt_recipes.environments import Asked
+
     if not argv:
         raise LtError("no_command", host=host)
     check_outputs(outputs)
@@ -142,6 +144,7 @@ def draft_command(
     if gpus is None:
         gpus = 1 if facts.get("gpus") else 0
     check_room(info, facts, gpus)
+    env = environment(Asked(python=python), info, facts, gpus, None)
     code = freeze_code(folder, client.home)
     job = new_ulid()
     spec = JobSpec(
@@ -152,8 +155,8 @@ def draft_command(
         kind="command",
         argv=tuple(argv),
         gpus=gpus,
-        env=command_env(info, facts, python),
-        variables=info.host.environment(),
+        env=env,
+        variables=_variables(info),
         code=DataLink(code.name, code.digest),
         outputs=tuple(outputs),
         stop_grace=COMMAND_GRACE,
@@ -205,18 +208,6 @@ def check_room(info: HostInfo, facts: Mapping[str, Any], gpus: int) -> None:
         raise LtError("not_enough_slots", host=info.name, asked=gpus, slots=slots)
 
 
-def command_env(info: HostInfo, facts: Mapping[str, Any], python: str | None) -> EnvPlan:
-    """The interpreter that comes first on a command's path: as asked, as the host's entry says, else one with torch."""
-    if python is not None:
-        return EnvPlan("existing", python, reason="asked for")
-    if info.host.python:
-        return EnvPlan("existing", info.host.python, reason=f"the inventory's choice for {info.name}")
-    for found in facts.get("pythons") or ():
-        if isinstance(found, dict) and "torch" in (found.get("packages") or {}):
-            return EnvPlan("existing", str(found["path"]), reason="has torch")
-    return EnvPlan("existing", "python3", reason="the host's own")
-
-
 def check_outputs(patterns: Iterable[str]) -> None:
     """Pull patterns are relative to the working folder. Raises LtError `bad_pattern`."""
     for pattern in patterns:
@@ -264,10 +255,22 @@ def output_of(client: Client, info: HostInfo, facts: Mapping[str, Any], wanted: 
     return frozen.reference, [frozen]
 
 
-def _environment(recipe: Any, info: HostInfo, facts: Mapping[str, Any]) -> EnvPlan:
-    from lt_recipes.environments import plan
+def environment(
+    asked: Any, info: HostInfo, facts: Mapping[str, Any], gpus: int, method: str | None, lock: Any = None
+) -> EnvPlan:
+    """Which interpreter runs it there. Raises LtError with the code that says why none can."""
+    from lt_recipes.environments import NoEnvironmentError, plan
 
-    return from_dict(EnvPlan, plan(recipe.env, dict(facts), info.host, recipe.resources.gpus))
+    try:
+        return from_dict(EnvPlan, plan(asked, facts, info.host, gpus, method, lock))
+    except NoEnvironmentError as error:
+        raise LtError(error.code, **{**error.params, "host": info.name}) from None
+
+
+def _variables(info: HostInfo, own: Mapping[str, str] | None = None) -> dict[str, str]:
+    from lt_recipes.environments import index_variables
+
+    return {**index_variables(info.host), **info.host.environment(), **(own or {})}
 
 
 def _sending(client: Client, host: str, item: Frozen) -> Sending:

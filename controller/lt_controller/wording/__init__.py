@@ -1,10 +1,10 @@
-"""Sentences for codes. Errors, events, states and reasons are stored as codes with parameters and worded here, at display.
+"""Sentences for codes: errors, events, states and reasons are stored as codes with parameters and worded at display.
 
 `LT_LANG=en|zh` sets the language; without it the locale does, and English is the rest.
 """
 
 from .exits import exit_code
 from .language import language
-from .say import Said, event, phrase, say, state, why
+from .say import Said, check, event, phrase, say, state, why
 
-__all__ = ["Said", "event", "exit_code", "language", "phrase", "say", "state", "why"]
+__all__ = ["Said", "check", "event", "exit_code", "language", "phrase", "say", "state", "why"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .chinese_errors import ERRORS
 
-__all__ = ["ERRORS", "EVENTS", "PHRASES", "REASONS", "WORDS"]
+__all__ = ["CHECKS", "ERRORS", "EVENTS", "PHRASES", "REASONS", "WORDS"]
 
 WORDS: dict[str, str] = {
     "queued": "排队",
@@ -79,6 +79,9 @@ EVENTS: dict[str, str] = {
     "unreadable_event": "一条无法读取的事件（{bytes} 字节）",
 }
 
+#: `lt host check` 的结论，按代码。
+CHECKS: dict[str, tuple[str, str]] = {}
+
 PHRASES: dict[str, str] = {
     "big_entry": "{size:size}，{files} 个文件：{entry}",
     "submitted": "已把 {job} 提交到 {host}。",
@@ -97,6 +100,9 @@ PHRASES: dict[str, str] = {
     "host_removed": "已忘记 {host}；没有改动主机上的任何内容。",
     "host_edited": "已修改 {host}。",
     "host_trusted": "今后 {host} 可以出示密钥 {fingerprint}。",
+    "recipe_fine": "{recipe} 没有问题。",
+    "not_installed": "未安装",
+    "is_there": "已有同名主机",
     "looking": "正在查看 {host} …",
     "left_out": "不发送：{path}（{why}）",
     "sends": "{name}：{files} 个文件，{size:size}",

@@ -110,7 +110,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "key_encrypted": ("密钥 {key} 有口令。", "ssh-add {key} 为本次会话解锁"),
     "host_key_unknown": ("{host} 的密钥（{fingerprint}）尚未被信任。", "lt host trust {host} 显示并询问"),
     "host_key_changed": (
-        "{host} 出示的密钥与以前不同（[{offered}，]已知：{known}）。要么机器被重装了，要么有人在中间冒充：没有发送任何内容。",
+        "{host} 出示的密钥与以前不同（[{offered}，]已知：{known}）。或是机器重装，或是有人冒充：没有发送任何内容。",
         "如果你知道原因：lt host trust {host}",
     ),
     "key_not_confirmed": (

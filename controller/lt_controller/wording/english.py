@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .english_errors import ERRORS
 
-__all__ = ["ERRORS", "EVENTS", "PHRASES", "REASONS", "WORDS"]
+__all__ = ["CHECKS", "ERRORS", "EVENTS", "PHRASES", "REASONS", "WORDS"]
 
 #: States of jobs, pulls and hosts. The codes are English already; a better word stands here.
 WORDS: dict[str, str] = {"timed_out": "timed out", "none": "–"}
@@ -49,6 +49,9 @@ EVENTS: dict[str, str] = {
     "unreadable_event": "an event that can't be read ({bytes} bytes)",
 }
 
+#: Findings of `lt host check` by code. English is what the check itself says.
+CHECKS: dict[str, tuple[str, str]] = {}
+
 PHRASES: dict[str, str] = {
     "big_entry": "{size:size} in {files} files: {entry}",
     "submitted": "Submitted {job} to {host}.",
@@ -67,6 +70,9 @@ PHRASES: dict[str, str] = {
     "host_removed": "{host} is forgotten; nothing on it was touched.",
     "host_edited": "{host} is changed.",
     "host_trusted": "{host} may show the key {fingerprint} from now on.",
+    "recipe_fine": "{recipe} is fine.",
+    "not_installed": "not installed",
+    "is_there": "there is a host of this name already",
     "looking": "Looking at {host} …",
     "left_out": "not sent: {path} ({why})",
     "sends": "{name}: {files} files, {size:size}",

@@ -48,7 +48,7 @@ def say(error: LtError | Mapping[str, Any], lang: str | None = None) -> Said:
 
 def state(word: str, lang: str | None = None) -> str:
     """A job's, pull's or host's state."""
-    return _CATALOGUES[lang or language()].WORDS.get(word, safe(word))
+    return str(_CATALOGUES[lang or language()].WORDS.get(word, safe(word)))
 
 
 def why(reason: str | None, message: str | None = None, lang: str | None = None) -> str:
@@ -81,6 +81,14 @@ def event(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
         return say(dict(params), lang).message
     rest = ", ".join(f"{key}: {_shown(value)}" for key, value in params.items())
     return safe(code.replace("_", " ")) + (f" ({rest})" if rest else "")
+
+
+def check(code: str, params: Mapping[str, Any], finding: str, remedy: str, lang: str | None = None) -> tuple[str, str]:
+    """A finding of `lt host check` and what to do; `finding` and `remedy` are the check's own (English) words."""
+    found = _CATALOGUES[lang or language()].CHECKS.get(code)
+    if found is None:
+        return safe(finding), safe(remedy)
+    return fill(found[0], params), fill(found[1], params) if remedy else ""
 
 
 def phrase(key: str, lang: str | None = None, **params: Any) -> str:

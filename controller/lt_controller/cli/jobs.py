@@ -1,0 +1,93 @@
+"""`lt ps` and `lt wait`."""
+
+from __future__ import annotations
+
+import click
+
+from lt_agent.protocol.errors import LtError
+
+from ..client import Client, Job
+from ..client.hosts import Reachability
+from ..wording import phrase, state, why
+from ..wording.say import duration
+from .common import json_option, seconds
+from .output import ago, emit_json, emit_table, note, on_terminal
+
+HEADINGS = ("JOB", "HOST", "STATE", "STEP", "LEFT", "HOME", "AGE", "WHY")
+
+
+@click.command()
+@click.option("--all", "-a", "everything", is_flag=True, help="ended jobs, too")
+@click.option("--host", help="of this host alone")
+@json_option
+def ps(everything: bool, host: str | None, as_json: bool) -> int:
+    """The jobs and how far they are, oldest first. A host that does not answer is shown as that, beside the job."""
+    with Client() as client:
+        jobs = client.jobs(all=everything, host=host, eta=True)
+        if as_json:
+            emit_json(jobs)
+            return 0
+        if not jobs:
+            if on_terminal():
+                note(phrase("no_jobs_at_all" if everything else "no_jobs"))
+            return 0
+        reach = client.reachability()
+        emit_table(HEADINGS, [_row(job, reach.get(job.host)) for job in jobs], right=(3, 4, 6))
+    return 0
+
+
+@click.command()
+@click.argument("refs", nargs=-1, required=True, metavar="JOB...")
+@click.option("--timeout", metavar="TIME", help="give up after so long: 90s, 30m")
+@click.option("--pulled", is_flag=True, help="wait until their checkpoints are at home, too")
+@json_option
+def wait(refs: tuple[str, ...], timeout: str | None, pulled: bool, as_json: bool) -> int:
+    """Wait until each JOB has ended (or is paused). Exit code 1 if one of them did not succeed."""
+    import time
+
+    limit = seconds(timeout)
+    deadline = None if limit is None else time.monotonic() + limit
+    ended = []
+    with Client() as client:
+        for ref in refs:
+            left = None if deadline is None else max(0.0, deadline - time.monotonic())
+            try:
+                job = client.wait(ref, left, pulled=pulled)
+            except LtError as error:
+                if error.code == "wait_timeout":
+                    error.params["seconds"] = limit
+                raise
+            ended.append(job)
+            if not as_json:
+                note(phrase("follow_end", job=job.name, state=state(job.state), why=why(job.reason, job.message)))
+    if as_json:
+        emit_json(ended)
+    return 0 if all(job.state in ("succeeded", "paused") for job in ended) else 1
+
+
+def _row(job: Job, reach: Reachability | None) -> tuple[str, ...]:
+    return (
+        job.name,
+        where(job, reach),
+        state(job.state),
+        steps(job),
+        duration(job.eta) if job.eta is not None else "",
+        state(job.pull_state),
+        ago(job.created_at),
+        why(job.reason, job.message) if job.resting else "",
+    )
+
+
+def where(job: Job, reach: Reachability | None) -> str:
+    """The host, and how it answers if the job needs it to and it does not."""
+    waits = not job.resting or job.pull_state in ("pending", "pulling")
+    if reach is None or not waits or reach.state not in ("unreachable", "refused"):
+        return job.host
+    return f"{job.host} ({state(reach.state)}{' ' + ago(reach.last_seen) if reach.last_seen else ''})"
+
+
+def steps(job: Job) -> str:
+    """`step/total`."""
+    if job.step is None:
+        return f"0/{job.total_steps}" if job.total_steps else ""
+    return f"{job.step}/{job.total_steps}" if job.total_steps else str(job.step)

@@ -1,0 +1,111 @@
+"""`lt recipe`: the gallery, and recipes of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from lt_agent.protocol.errors import LtError
+
+from .common import json_option
+from .lazy import LazyGroup
+from .output import emit, emit_json, emit_table, note
+
+COMMANDS = {
+    "ls": ("recipe", "ls", "the gallery"),
+    "show": ("recipe", "show", "a recipe's text"),
+    "check": ("recipe", "check", "every problem of a recipe and its data, with file and line"),
+    "new": ("recipe", "new", "a recipe of your own, begun from the gallery"),
+}
+
+
+@click.group(cls=LazyGroup, table=COMMANDS)
+def recipe() -> None:
+    """What to train and how: recipes of the gallery, and yours."""
+
+
+@click.command()
+@json_option
+def ls(as_json: bool) -> int:
+    """The recipes that are shipped."""
+    from lt_recipes.loading import gallery
+
+    entries = gallery()
+    if as_json:
+        emit_json(entries)
+    else:
+        emit_table(("RECIPE", "WHAT"), [(entry.name, entry.title) for entry in entries])
+    return 0
+
+
+@click.command()
+@click.argument("name")
+def show(name: str) -> int:
+    """The text of a gallery recipe, comments and all."""
+    from lt_recipes.loading import recipe_text
+    from lt_recipes.problems import RecipeError
+
+    try:
+        emit(recipe_text(name).rstrip("\n"))
+    except RecipeError as error:
+        raise _refused(name, error) from None
+    return 0
+
+
+@click.command()
+@click.argument("file")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@json_option
+def check(file: str, overrides: tuple[str, ...], as_json: bool) -> int:
+    """Check a recipe (a file or a gallery name) and the data it names; every problem at once."""
+    from lt_recipes.loading import load
+    from lt_recipes.paths import local_paths
+    from lt_recipes.problems import RecipeError
+
+    from ..client.planning import check_data
+
+    try:
+        loaded = load(file, overrides)
+        paths = {item.key: item.path for item in local_paths(loaded)}
+    except RecipeError as error:
+        raise _refused(file, error) from None
+    check_data(loaded, paths)
+    if as_json:
+        emit_json({"recipe": loaded.model_dump(mode="json"), "sends": paths})
+        return 0
+    from ..wording import phrase
+
+    note(phrase("recipe_fine", recipe=file))
+    for key, path in paths.items():
+        note(f"  {key}: {path}")
+    return 0
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--from", "base", default="sft-lora", show_default=True, help="the gallery recipe to begin from")
+@click.option("--force", is_flag=True, help="overwrite FILE")
+def new(file: Path, base: str, force: bool) -> int:
+    """Write a recipe of your own to FILE, begun from the gallery."""
+    from lt_recipes.loading import new_recipe
+    from lt_recipes.problems import RecipeError
+
+    try:
+        text = new_recipe(base)
+    except RecipeError as error:
+        raise _refused(base, error) from None
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError:
+        raise LtError("file_exists", path=str(file)) from None
+    emit(str(file))
+    return 0
+
+
+def _refused(name: str, error: Any) -> LtError:
+    from ..client.planning import bad_recipe
+
+    return bad_recipe(name, error.problems)

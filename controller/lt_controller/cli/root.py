@@ -1,0 +1,120 @@
+"""The root command, and the one place where whatever goes wrong becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from lt_agent.protocol.errors import LtError
+
+from .lazy import LazyGroup
+
+INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+COMMANDS = {
+    "host": ("host", "host", "the machines to train on: add, ls, show, check, edit, trust, import, rm"),
+    "submit": ("submit", "submit", "train by a recipe on a host"),
+    "run": ("submit", "run", "run your own script on a host, with the folder you stand in"),
+    "ps": ("jobs", "ps", "the jobs, and how far they are"),
+    "show": ("show", "show", "all that is known of one job"),
+    "logs": ("logs", "logs", "what a job printed; -f follows it"),
+    "metrics": ("metrics", "metrics", "a job's values: loss, learning rate, memory …; --plot draws them"),
+    "wait": ("jobs", "wait", "wait until jobs have ended"),
+    "stop": ("control", "stop", "save, end, and prove that nothing is left running"),
+    "pause": ("control", "pause", "as stop, to be resumed later; frees the GPU"),
+    "resume": ("control", "resume", "go on from the newest checkpoint, or from any"),
+    "save": ("control", "save", "make a checkpoint now"),
+    "pull": ("control", "pull", "bring checkpoints home now"),
+    "rm": ("control", "rm", "forget an ended job and delete its files on the host"),
+    "recipe": ("recipe", "recipe", "the gallery, and recipes of yours: ls, show, check, new"),
+    "controller": ("controller", "controller", "the background process: run, start, status, stop"),
+    "doctor": ("doctor", "doctor", "what is fit on this machine, and what is not"),
+    "demo": ("demo", "demo", "train a tiny model for real, end to end, on this machine"),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    table=COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(package_name="labtrain", prog_name="lt")
+@click.pass_context
+def lt(ctx: click.Context) -> None:
+    """Train on any machine you can SSH into.
+
+    Add a host once, submit a recipe or a script of yours, watch it, close the laptop: the job goes on, and its verified
+    checkpoints come home by themselves.
+    """
+    if ctx.invoked_subcommand is None:
+        open_screen(ctx)
+
+
+def open_screen(ctx: click.Context) -> None:
+    """What `lt` alone does: the help, as long as there is no terminal UI to open."""
+    click.echo(ctx.get_help())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs `lt` and returns its exit code: 0 done, 1 failed, 2 usage, 3 host unreachable, 4 no such thing."""
+    try:
+        result = lt.main(args=None if argv is None else list(argv), prog_name="lt", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except LtError as error:
+        return tell(error)
+    except (click.Abort, KeyboardInterrupt):
+        from ..wording import phrase
+
+        click.echo(phrase("interrupted"), err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has had enough. Python would complain once more when it closes stdout.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except OSError as error:
+        path = str(error.filename) if error.filename else ""
+        return tell(LtError("system_error", why=error.strerror or str(error), path=path))
+    except Exception as error:
+        return tell(_unexpected(error))
+
+
+def tell(error: LtError) -> int:
+    """Prints the error on stderr and returns its exit code."""
+    from ..wording import exit_code, say
+
+    said = say(error)
+    lines = [f"lt: {said.message}", *(f"  {line}" for line in said.details)]
+    click.echo("\n".join(lines + ([f"    → {said.next}"] if said.next else [])), err=True)
+    return exit_code(error.code)
+
+
+def _unexpected(error: Exception) -> LtError:
+    """A fault of ours: the traceback goes into a file, the person gets a line."""
+    import time
+    import traceback
+
+    from ..home import Home
+
+    why = f"{type(error).__name__}: {error}"
+    try:
+        folder = Home().make().logs
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / time.strftime(f"error-%Y%m%d-%H%M%S-{os.getpid()}.txt")
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
+    except (OSError, LtError):
+        traceback.print_exc()
+        return LtError("unexpected", why=why, log="the lines above")
+    return LtError("unexpected", why=why, log=str(path))

@@ -1,0 +1,123 @@
+"""`lt submit` and `lt run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..client import Client, Job, Plan
+from ..wording import phrase
+from ..wording.say import size
+from .common import json_option, seconds
+from .output import emit, emit_json, note
+
+
+@click.command()
+@click.argument("host")
+@click.argument("recipe")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--follow", "-f", is_flag=True, help="show the log until the job ends; Ctrl-C leaves it running")
+@click.option("--dry-run", is_flag=True, help="check everything, show what would be sent, submit nothing")
+@click.option("--name", help="the job's name; without it one is made from the recipe's")
+@json_option
+def submit(
+    host: str, recipe: str, overrides: tuple[str, ...], follow: bool, dry_run: bool, name: str | None, as_json: bool
+) -> int:
+    """Train by RECIPE (a gallery name or a file) on HOST; prints the job's name.
+
+    \b
+    lt submit a100 sft-lora datasets.0.path=train.jsonl train.learning_rate=1e-4
+    lt submit local tiny-sft --follow
+    """
+    with Client() as client:
+        if dry_run:
+            return _show_plan(client.plan(host, recipe, overrides, name=name), as_json)
+        return _submitted(client, client.submit(host, recipe, overrides, name=name), follow, as_json)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("host")
+@click.option("--gpus", type=click.IntRange(0), help="how many GPUs to wait for; without it one, if the host has any")
+@click.option("--pull", multiple=True, metavar="GLOB", help="files to bring home, as 'out/**'; may be repeated")
+@click.option("--name", help="the job's name; without it one is made from the script's")
+@click.option("--python", "--env", "python", metavar="PATH", help="the interpreter that `python` means on the host")
+@click.option("--timeout", metavar="TIME", help="stop it after so long: 30m, 12h")
+@click.option("--folder", type=click.Path(path_type=Path), help="send this folder instead of the one you stand in")
+@click.option("--follow", "-f", is_flag=True, help="show the log until the job ends; Ctrl-C leaves it running")
+@click.option("--dry-run", is_flag=True, help="show what would be sent, submit nothing")
+@json_option
+@click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND ...")
+def run(
+    host: str,
+    gpus: int | None,
+    pull: tuple[str, ...],
+    name: str | None,
+    python: str | None,
+    timeout: str | None,
+    folder: Path | None,
+    follow: bool,
+    dry_run: bool,
+    as_json: bool,
+    command: tuple[str, ...],
+) -> int:
+    """Run COMMAND on HOST in a copy of your working folder as it is now; prints the job's name.
+
+    What .gitignore and .ltignore name stays at home. Lines of JSON that the command appends to $LT_METRICS become
+    metrics; files that match --pull come home as they are finished.
+
+    \b
+    lt run a100 --gpus 1 --pull 'out/**' -- python train.py --lr 1e-3
+    """
+    argv = list(command[1:] if command[:1] == ("--",) else command)
+    length = seconds(timeout)
+    with Client() as client:
+        if dry_run:
+            plan = client.plan_run(
+                host, argv, folder=folder, gpus=gpus, pull=pull, name=name, python=python, timeout=length
+            )
+            return _show_plan(plan, as_json)
+        job = client.run(host, argv, folder=folder, gpus=gpus, pull=pull, name=name, python=python, timeout=length)
+        return _submitted(client, job, follow, as_json)
+
+
+def _submitted(client: Client, job: Job, follow: bool, as_json: bool) -> int:
+    if as_json:
+        emit_json(job)
+    else:
+        emit(job.name)
+    if not follow:
+        return 0
+    from .follow import follow_job
+
+    return follow_job(client, job.id)
+
+
+def _show_plan(plan: Plan, as_json: bool) -> int:
+    if as_json:
+        emit_json(plan)
+        return 0
+    emit(f"# {plan.name} on {plan.host}: {plan.gpus} GPUs")
+    env = plan.env
+    emit(f"# environment: {env.get('kind')} {env.get('python')} ({env.get('reason')})")
+    for line in env.get("packages") or ():
+        emit(f"#   {line}")
+    for item in plan.sends:
+        if item.there:
+            emit("# " + phrase("there_already", name=item.name))
+        else:
+            emit("# " + phrase("sends", name=item.name, files=item.files, size=item.size))
+        for path, why in item.skipped:
+            note(phrase("left_out", path=path, why=why))
+    emit(f"# to send at the most: {size(plan.size)}")
+    if plan.kind == "command":
+        import shlex
+
+        emit(f"# comes home: {', '.join(plan.outputs) or 'nothing'}")
+        emit(shlex.join(plan.argv))
+    else:
+        emit(f"# comes home: {plan.pull}")
+        import yaml
+
+        emit(yaml.safe_dump(dict(plan.recipe), sort_keys=False, allow_unicode=True).rstrip())
+    return 0
