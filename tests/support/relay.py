@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -61,10 +62,8 @@ class Relay:
     def close(self) -> None:
         """Ends the relay and its connections."""
         # shutdown wakes the thread in accept(); close alone would not
-        try:
+        with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
         self._server.close()
         self.cut()
 

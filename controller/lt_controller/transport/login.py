@@ -28,7 +28,7 @@ def credentials(host: Host) -> dict[str, Any]:
 def load_key(host: Host) -> paramiko.PKey:
     """The private key of `host.key`. Raises as `credentials`."""
     path = Path(host.key or "").expanduser()
-    where = {"host": host.name, "path": str(path)}
+    where = {"host": host.name, "key": str(path)}
     try:
         stat = path.stat()
     except OSError:

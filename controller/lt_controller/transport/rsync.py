@@ -142,7 +142,8 @@ class RsyncBulk:
         argv = ["rsync", *options, "-e", _rsh(self._shell(total)), "--", *ends]
         # Files, not pipes: a lingering shared connection inherits standard error and would hold a pipe open.
         with tempfile.TemporaryFile() as stderr, tempfile.TemporaryFile() as listing:
-            listing.write(b"".join(os.fsencode(name) + b"\0" for name in names))
+            # `./`: a name that begins with # or ; would be a comment
+            listing.write(b"".join(b"./" + os.fsencode(name) + b"\0" for name in names))
             listing.seek(0)
             try:
                 process = subprocess.Popen(
