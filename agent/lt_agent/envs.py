@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Mapping, Optional
 
+from .pip_settings import uv_variables
 from .protocol.errors import LtError
 from .protocol.files import write_json
 from .protocol.paths import HostRoot
@@ -28,17 +29,6 @@ OnEvent = Callable[..., None]
 _CHECK_TIMEOUT = 60.0  # seconds for an interpreter to say who it is; a cold network disk takes some
 _TAIL = 40  # lines of uv's output in an error
 _FULL = ("no space left on device", "disk quota exceeded", "os error 28", "os error 122")
-
-# What pip is told on this host, said to uv, which reads none of it by itself.
-_PIP_TO_UV = {
-    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
-    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
-    "PIP_FIND_LINKS": "UV_FIND_LINKS",
-    "PIP_CERT": "SSL_CERT_FILE",
-    "PIP_NO_INDEX": "UV_NO_INDEX",
-    "PIP_DEFAULT_TIMEOUT": "UV_HTTP_TIMEOUT",
-}
-_SAME_MEANING = {"UV_DEFAULT_INDEX": "UV_INDEX_URL", "UV_INDEX": "UV_EXTRA_INDEX_URL"}
 
 
 def ensure_environment(
@@ -61,7 +51,7 @@ def ensure_environment(
         python = _existing(plan.python, environment)
         on_event("env", state="existing", python=python)
         return python
-    folder = root.envs / plan.digest
+    folder = Path(os.path.abspath(root.envs / plan.digest))
     if not plan.digest or plan.digest != os.path.basename(plan.digest) or plan.digest.startswith("."):
         raise LtError("bad_name", name=plan.digest)
     python = str(folder / "bin" / "python")
@@ -93,18 +83,6 @@ def find_uv(root: HostRoot, environment: Mapping[str, str]) -> str:
     if found is None:
         raise LtError("uv_missing")
     return found
-
-
-def uv_variables(environment: Mapping[str, str]) -> Dict[str, str]:
-    """`environment` with the settings that pip has on this host said to uv as well, where uv has none of its own."""
-    result = dict(environment)
-    for pip, uv in _PIP_TO_UV.items():
-        value = result.get(pip)
-        taken = uv in result or _SAME_MEANING.get(uv, uv) in result
-        if value and not taken:
-            # pip divides several places by blanks, uv takes find-links divided by commas.
-            result[uv] = ",".join(value.split()) if uv == "UV_FIND_LINKS" else value
-    return result
 
 
 def _existing(python: str, environment: Mapping[str, str]) -> str:
@@ -147,7 +125,7 @@ def _build(root: HostRoot, plan: EnvPlan, folder: Path, environment: Dict[str, s
     environment["UV_NO_PROGRESS"] = "1"
     options = list(plan.options)
     only_venv = [option for option in options if option in ("--offline", "--no-python-downloads")]
-    base = [uv, "venv", "--no-project", "--no-config", *only_venv]
+    base = [uv, "venv", "--no-project", *only_venv]
     if plan.kind == "overlay":
         python = _existing(plan.python, environment)
         below = _packages_of_venv(python, environment)
@@ -161,7 +139,7 @@ def _build(root: HostRoot, plan: EnvPlan, folder: Path, environment: Dict[str, s
         requirements = folder / "requirements.txt"
         requirements.write_text("".join(line + "\n" for line in plan.packages), encoding="utf-8")
         backend = ["--torch-backend", plan.torch_backend] if plan.torch_backend else []
-        install = [uv, "pip", "install", "--no-config", "--python", str(folder / "bin" / "python")]
+        install = [uv, "pip", "install", "--python", str(folder / "bin" / "python")]
         _uv("install", [*install, *backend, *options, "-r", str(requirements)], environment, log)
     _check(folder / "bin" / "python")
 
@@ -221,8 +199,14 @@ def _uv(step: str, argv: List[str], environment: Mapping[str, str], log: Optiona
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             out = stack.enter_context(open(os.open(log, flags, 0o600), "ab", buffering=0))
         try:
+            # From the top folder: uv takes settings from a project that it is called in, and this is none.
             process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(environment)
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env=dict(environment),
             )
         except OSError as error:
             raise LtError("env_build_failed", step=step, tail=str(error)) from None

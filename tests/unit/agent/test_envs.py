@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from lt_agent import envs
+from lt_agent.pip_settings import uv_variables
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.paths import HostRoot
 from lt_agent.protocol.records import EnvPlan
@@ -191,12 +192,43 @@ def test_pips_settings_on_the_host_are_said_to_uv(root: HostRoot, wheels: Path) 
 
 
 def test_uvs_own_settings_win_over_pips() -> None:
-    found = envs.uv_variables(
-        {"PIP_INDEX_URL": "https://pip", "UV_INDEX_URL": "https://uv", "PIP_FIND_LINKS": "/a /b", "X": "1"}
+    found = uv_variables(
+        {"PIP_INDEX_URL": "https://pip", "UV_INDEX_URL": "https://uv", "PIP_FIND_LINKS": "/a /b", "X": "1"}, []
     )
     assert "UV_DEFAULT_INDEX" not in found
     assert (found["UV_FIND_LINKS"], found["X"]) == ("/a,/b", "1")
-    assert envs.uv_variables({"PIP_INDEX_URL": "https://pip"})["UV_DEFAULT_INDEX"] == "https://pip"
+    assert uv_variables({"PIP_INDEX_URL": "https://pip"}, [])["UV_DEFAULT_INDEX"] == "https://pip"
+
+
+def test_the_mirror_in_a_hosts_pip_conf_is_used(tmp_path: Path) -> None:
+    general, own = tmp_path / "general.conf", tmp_path / "own.conf"
+    general.write_text("[global]\nindex-url = https://far/simple\ntimeout = 60\n[install]\nno-index = true\n")
+    own.write_text(
+        "[global]\nindex-url = https://mirror/simple\ntrusted-host = mirror\nfind-links =\n    /a b\n    /c\n"
+    )
+    broken = tmp_path / "broken.conf"
+    broken.write_text("no section\n")
+    found = uv_variables({"PIP_NO_INDEX": "0"}, [general, own, broken, tmp_path / "absent"])
+    assert found == {
+        "PIP_NO_INDEX": "0",
+        "UV_DEFAULT_INDEX": "https://mirror/simple",
+        "UV_HTTP_TIMEOUT": "60",
+        "UV_INSECURE_HOST": "mirror",
+        "UV_FIND_LINKS": "/a,b,/c",
+        "UV_NO_INDEX": "0",
+    }
+
+
+def test_pips_files_are_looked_for_where_pip_does(tmp_path: Path) -> None:
+    config = tmp_path / ".config" / "pip" / "pip.conf"
+    config.parent.mkdir(parents=True)
+    config.write_text("[global]\nindex-url = https://mirror/simple\n")
+    environment = {"HOME": str(tmp_path)}
+    assert uv_variables(environment)["UV_DEFAULT_INDEX"] == "https://mirror/simple"
+    assert uv_variables({**environment, "PIP_CONFIG_FILE": os.devnull}).get("UV_DEFAULT_INDEX") is None
+    (tmp_path / ".config" / "uv").mkdir()
+    (tmp_path / ".config" / "uv" / "uv.toml").write_text("")
+    assert "UV_DEFAULT_INDEX" not in uv_variables(environment)
 
 
 def test_an_existing_interpreter_is_taken_as_it_is(root: HostRoot, tmp_path: Path) -> None:
