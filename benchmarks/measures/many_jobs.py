@@ -16,11 +16,10 @@ JOBS = 100
 GOAL = 2.0
 SUBMITTER = """\
 import sys
-from pathlib import Path
 from lt_controller.client import Client
 client = Client()
 for _ in range(int(sys.argv[2])):
-    client.run(sys.argv[1], ["true"], cwd=Path.cwd())
+    client.run(sys.argv[1], ["true"])
 """
 
 
