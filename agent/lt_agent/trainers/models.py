@@ -47,7 +47,9 @@ def load_model(job: WorkerJob, tokenizer: Any) -> Any:
 
     model = job.section("model")
     if model.get("from_config") is not None:
-        return build_model(model, tokenizer, job.seed)
+        built = build_model(model, tokenizer, job.seed)
+        say(f"built a new {built.config.model_type} with {sum(p.numel() for p in built.parameters()):,} parameters")
+        return built
     name = str(model.get("name_or_path"))
     say(f"loading {name} …")
     find_on_hub(name, model.get("revision"))
@@ -83,7 +85,6 @@ def build_model(model: Mapping[str, Any], tokenizer: Any, seed: int) -> Any:
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise TrainingFailure("bad_recipe", f"model.from_config does not make a model: {error}") from error
-    say(f"built a new {kind} with {sum(p.numel() for p in built.parameters()):,} parameters")
     return built
 
 

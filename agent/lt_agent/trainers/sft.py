@@ -10,14 +10,13 @@ from .control import EarlyLeave, Requests
 from .data import load_data
 from .failures import TrainingFailure
 from .job import WorkerJob, say
-from .models import BASE, load_adapter, load_model, load_tokenizer, lora_config
+from .models import BASE, build_model, load_adapter, load_model, load_tokenizer, lora_config
 from .progress import goal_of, progress_from
 
 
 def train(job: WorkerJob, requests: Requests, leave: EarlyLeave, resumed: dict[str, Any]) -> None:
     """Trains `job` to its end or to a stop request; `resumed` is the note of the checkpoint it goes on from, or {}."""
     say("importing torch, transformers and TRL …")
-    import torch
     from trl import SFTConfig, SFTTrainer
 
     from .callback import SpoolCallback
@@ -84,7 +83,7 @@ def train(job: WorkerJob, requests: Requests, leave: EarlyLeave, resumed: dict[s
     if callback.stopped:
         say("stopped")
         return
-    _save_final(job, trainer, callback, torch)
+    _save_final(job, trainer, callback)
     say("done")
 
 
@@ -132,19 +131,12 @@ def _say_size(trainer: Any, device: Device) -> None:
     say(f"training {trained:,} of {total:,} parameters on {device.kind} in {precision}")
 
 
-def _save_final(job: WorkerJob, trainer: Any, callback: Any, torch: Any) -> None:
+def _save_final(job: WorkerJob, trainer: Any, callback: Any) -> None:
     """`out/final`: the model or adapter with its tokenizer, and the base where it exists nowhere else."""
     folder = job.paths.out / "final"
     say("saving the final model …")
     trainer.save_model(str(folder))
     if job.recipe.get("adapter") and job.section("model").get("from_config") is not None and trainer.args.should_save:
-        _save_base(trainer.model, folder / BASE)
+        # Built again: PEFT, taken off the trained model, would leave the trained embeddings in it.
+        build_model(job.section("model"), trainer.processing_class, job.seed).save_pretrained(str(folder / BASE))
     callback.give_word(folder, trainer.state.global_step, kind="final")
-
-
-def _save_base(model: Any, folder: Any) -> None:
-    """The model under the adapter as it was before training: PEFT takes its layers off a copy of it."""
-    import copy
-
-    bare = copy.deepcopy(model).unload()
-    bare.save_pretrained(str(folder))

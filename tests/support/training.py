@@ -14,7 +14,12 @@ from lt_agent.protocol.paths import AttemptPaths
 from lt_agent.protocol.ulid import new_ulid
 
 ROWS = [
-    {"messages": [{"role": "user", "content": f"What is {n}?"}, {"role": "assistant", "content": f"It is {n + 1} now."}]}
+    {
+        "messages": [
+            {"role": "user", "content": f"What is {n}?"},
+            {"role": "assistant", "content": f"It is {n + 1} now."},
+        ]
+    }
     for n in range(24)
 ]
 
@@ -64,7 +69,9 @@ def tiny_recipe(data: Path, **sections: dict[str, Any]) -> dict[str, Any]:
 class Attempt:
     """An attempt's folder as the supervisor leaves it to the worker."""
 
-    def __init__(self, folder: Path, recipe: dict[str, Any], resume: Path | None = None, step: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, recipe: dict[str, Any], resume: Path | None = None, step: int | None = None
+    ) -> None:
         self.paths = AttemptPaths(folder, new_ulid(), 1)
         for path in (self.paths.out, self.paths.control, self.paths.code):
             path.mkdir(parents=True)
