@@ -223,7 +223,12 @@ def pin(attempt: AttemptPaths, name: str) -> int:
 
 def is_pinned(attempt: AttemptPaths, name: str) -> bool:
     """Whether somebody is pulling that checkpoint at this moment."""
-    return locks.is_locked(attempt.pins / name)
+    if not (attempt.pins / name).exists():
+        return False
+    held = locks.try_lock(attempt.pins / name)  # pins are shared locks: only the exclusive one tells
+    if held is not None:
+        os.close(held)
+    return held is None
 
 
 def _lock_pin(attempt: AttemptPaths, name: str, kind: int) -> int | None:

@@ -13,7 +13,7 @@ from . import procs, snapshots
 from .protocol.errors import LtError
 from .protocol.files import read_json, write_json
 from .protocol.paths import AttemptPaths, HostRoot
-from .protocol.records import EnvPlan, JobSpec, Manifest, from_dict
+from .protocol.records import JobSpec, Manifest, from_dict
 
 _NOT_INHERITED = ("LT_", "SSH_")  # the login that happened to start the dispatcher is no part of the job
 
@@ -29,7 +29,7 @@ def prepare(
     """Makes everything ready and returns how to start the worker: `{argv, env}`; it runs in `code/`.
 
     `gpus` are the granted UUIDs, None where the machine has none (see `worker_environment`). `on_event(code, **params)`
-    takes events. Raises LtError `data_changed`, `data_missing`, `disk_full`, `resume_missing`, `python_missing`,
+    takes events. Raises LtError `data_changed`, `data_missing`, `disk_full`, `resume_missing`, `env_python_missing`,
     and what the environment's making raises.
     """
     check_disk(attempt, spec)
@@ -43,7 +43,7 @@ def prepare(
     base = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
     # So that the marker scan finds what the building of an environment started, too.
     os.environ.update({procs.MARKER: spec.job, procs.ATTEMPT_MARKER: str(spec.attempt)})
-    python = find_python(root, spec.env, {**base, **spec.variables}, on_event)
+    python = find_python(root, attempt, spec, {**base, **spec.variables}, on_event)
     if spec.kind == "recipe":
         write_json(
             attempt.worker,
@@ -126,16 +126,26 @@ def resolve_paths(root: HostRoot, value: Any) -> Any:
     return str(folder / snapshots.safe_path(rest[0])) if rest and rest[0] else str(folder)
 
 
-def find_python(root: HostRoot, plan: EnvPlan, variables: Mapping[str, str], on_event: Callable[..., None]) -> str:
-    """The absolute path of the interpreter that `plan` names, made if need be. Raises LtError `python_missing`."""
-    if plan.kind != "existing":
-        from .envs import ensure_environment
+def find_python(
+    root: HostRoot,
+    attempt: AttemptPaths,
+    spec: JobSpec,
+    variables: Mapping[str, str],
+    on_event: Callable[..., None],
+) -> str:
+    """The absolute path of the interpreter that the spec's plan names, built first if need be.
 
-        return str(ensure_environment(root, plan, dict(variables), on_event))
-    found = shutil.which(os.path.expanduser(plan.python), path=variables.get("PATH"))
-    if found is None:
-        raise LtError("python_missing", python=plan.python)
-    return os.path.abspath(found)
+    A command's existing interpreter is only looked up: whether it runs, the command itself will show, and a hundred
+    short jobs need not try it a hundred times. Raises LtError `env_python_missing{python}` and what building raises.
+    """
+    if spec.kind == "command" and spec.env.kind == "existing":
+        found = shutil.which(os.path.expanduser(spec.env.python), path=variables.get("PATH", os.defpath))
+        if found is None:
+            raise LtError("env_python_missing", python=spec.env.python)
+        return os.path.abspath(found)
+    from .envs import ensure_environment
+
+    return ensure_environment(root, spec.env, variables, on_event, attempt.log)
 
 
 def command_argv(argv: tuple[str, ...], python: str) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import watchdog
+
 from lt_agent import leases, locks, procs
 from lt_agent.protocol.files import read_json
 from lt_agent.protocol.paths import AttemptPaths, HostRoot, LeaseDir
@@ -84,8 +85,9 @@ def make_bundle(folder: Path, deps: bool = True) -> Path:
 
 
 def ended(attempt: AttemptPaths, timeout: float = 30.0) -> dict[str, Any]:
-    """The exit record, as soon as it is there."""
+    """The exit record, as soon as it is there and its writer has gone: the last event comes after it."""
     found = until(lambda: read_json(attempt.exit), timeout, f"the end of {attempt.path}")
+    until(lambda: not locks.is_locked(attempt.claim), timeout, "the claim's release")
     assert isinstance(found, dict)
     return found
 

@@ -1,0 +1,186 @@
+"""Stop means saved, then verified dead."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from lt_agent import procs
+from lt_agent.protocol.errors import LtError
+from lt_agent.stopping import KILL_AFTER, StopRequest, merge, next_signal, read_stop, request_save, request_stop
+from support.agent_host import AgentHost, ended, events, gone, log_has, pids_in, running, states, supervisor_pid
+from support.wait import until
+
+ESCAPED = """
+import os, signal, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        print("pid", os.getpid(), flush=True)
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_stop_kills_a_grandchild_that_left_its_session_and_ignores_sigterm(host: AgentHost) -> None:
+    attempt = host.python(ESCAPED)
+    log_has(attempt, "ready")
+    grandchild = until(lambda: pids_in(attempt))[0]
+    request_stop(attempt, "stop", by="me")
+    record = ended(attempt)
+    assert (record["state"], record["reason"]) == ("cancelled", "stopped")
+    assert record["killed"] == ["request", "scan"]
+    assert record["survivors"] == 0
+    assert gone(grandchild)
+    assert states(attempt)[-2:] == ["stopping", "cancelled"]
+    assert procs.marked(attempt.job) == []
+
+
+def test_what_a_finished_worker_leaves_behind_is_ended_too(host: AgentHost) -> None:
+    attempt = host.python(ESCAPED.replace("time.sleep(600)\n", "", 0).rsplit("time.sleep(600)", 1)[0])
+    record = ended(attempt)
+    assert record["state"] == "succeeded"
+    assert record["killed"] == ["scan"]
+    assert all(gone(pid) for pid in pids_in(attempt))
+
+
+def test_a_script_may_save_within_its_grace(host: AgentHost) -> None:
+    attempt = host.start(
+        "sh", "-c", "trap 'sleep 1; echo saved; exit 0' TERM; echo ready; while :; do sleep 0.1; done", stop_grace=20.0
+    )
+    log_has(attempt, "ready")
+    request_stop(attempt, "pause")
+    record = ended(attempt)
+    assert (record["state"], record["reason"], record["exit_code"]) == ("paused", "paused", 0)
+    assert record["killed"] == ["request"]
+    assert "saved" in log_has(attempt, "saved")
+
+
+def test_a_shell_that_dies_first_leaves_its_python_time_to_save(host: AgentHost) -> None:
+    """`sh -c "python …; …"`: the shell is the lead process, and SIGTERM to it does not reach what it runs."""
+    script = (
+        "import signal, sys, time\n"
+        "def save(*_):\n time.sleep(5); print('saved', flush=True); sys.exit()\n"
+        "signal.signal(signal.SIGTERM, save); print('ready', flush=True); time.sleep(600)"
+    )
+    attempt = host.start("sh", "-c", f'python3 -c "{script}"; true', stop_grace=30.0)
+    log_has(attempt, "ready")
+    request_stop(attempt, "stop")
+    record = ended(attempt)
+    assert "saved" in log_has(attempt, "saved", 1)
+    assert record["killed"] == ["request"]
+
+
+def test_a_worker_deaf_to_sigterm_is_killed_after_the_grace(host: AgentHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempt = host.start("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done", stop_grace=0.5)
+    log_has(attempt, "ready")
+    began = time.monotonic()
+    request_stop(attempt, "stop")
+    record = ended(attempt)
+    assert record["killed"] == ["request", "sigterm", "sigkill"]
+    assert record["signal"] == signal.SIGKILL
+    assert time.monotonic() - began >= KILL_AFTER
+
+
+def test_asking_again_hastens(host: AgentHost) -> None:
+    attempt = host.start("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done", stop_grace=600.0)
+    log_has(attempt, "ready")
+    request_stop(attempt, "pause")
+    until(lambda: "stopping" in states(attempt))
+    request_stop(attempt, "stop", grace=0.0)
+    record = ended(attempt)
+    assert (record["state"], record["killed"]) == ("cancelled", ["request", "sigterm", "sigkill"])
+
+
+def test_a_stop_before_the_worker_starts_starts_none(host: AgentHost) -> None:
+    blocker = [host.start("sleep", "60") for _ in range(2)]
+    for attempt in blocker:
+        running(attempt)
+    waiting = host.start("sh", "-c", "echo ran")
+    request_stop(waiting, "stop")
+    record = ended(waiting)
+    assert (record["state"], record["reason"], record["started_at"]) == ("cancelled", "stopped", None)
+    assert not waiting.log.exists()
+    assert states(waiting) == ["waiting", "cancelled"]
+
+
+def test_a_stop_that_lies_there_when_the_slot_comes_starts_no_worker(host: AgentHost) -> None:
+    """As if the dispatcher had granted the slot at that very moment: the supervisor itself must see the request."""
+    spec = host.spec("sh", "-c", "echo ran")
+    attempt = host.root.attempt(spec.job, 1)
+    attempt.control.mkdir(parents=True)
+    from lt_agent.protocol.files import write_json
+
+    write_json(attempt.stop_request, {"kind": "stop", "grace": 5, "requested_by": "me", "time": time.time()})
+    from lt_agent.start import start
+
+    start(host.root, host.lease, spec, host.bundle)
+    assert ended(attempt)["state"] == "cancelled"
+    assert not attempt.log.exists()
+
+
+def test_a_timeout_stops_the_job(host: AgentHost) -> None:
+    attempt = host.start("sleep", "600", timeout=0.5)
+    record = ended(attempt)
+    assert (record["state"], record["reason"]) == ("timed_out", "timeout")
+    stop = read_stop(attempt)
+    assert stop is not None
+    assert stop.requested_by == "supervisor"
+
+
+def test_a_disk_below_its_floor_stops_the_job_before_it_starts(host: AgentHost) -> None:
+    record = ended(host.start("true", disk_floor=1 << 60))
+    assert (record["state"], record["reason"], record["started_at"]) == ("failed", "disk_full", None)
+
+
+def test_a_disk_that_fills_up_stops_the_job(host: AgentHost) -> None:
+    free = os.statvfs(host.root.path.parent).f_bavail * os.statvfs(host.root.path.parent).f_frsize
+    floor = free - (96 << 20)
+    attempt = host.start("sh", "-c", "dd if=/dev/zero of=big bs=1M count=256 2>/dev/null; sleep 600", disk_floor=floor)
+    record = ended(attempt)
+    assert (record["state"], record["reason"]) == ("failed", "disk_full")
+    assert record["killed"][0] == "request"
+    assert events(attempt, "disk_low")
+
+
+def test_a_save_is_for_recipes_only(host: AgentHost) -> None:
+    attempt = host.start("true")
+    with pytest.raises(LtError, match="not_a_recipe"):
+        request_save(attempt)
+
+
+def test_a_command_can_be_stopped_while_its_supervisor_idles(host: AgentHost) -> None:
+    """Older than a few seconds, it is woken by the watch (or by the floor) rather than by its frequent early looks."""
+    attempt = host.start("sleep", "600")
+    pid = running(attempt)
+    until(lambda: attempt.samples.exists(), 15)
+    request_stop(attempt, "stop")
+    assert ended(attempt, 10)["state"] == "cancelled"
+    assert gone(pid)
+    assert until(lambda: gone(supervisor_pid(attempt) or 0), 10)
+
+
+def test_the_shorter_grace_and_the_stop_win() -> None:
+    pause = StopRequest("pause", 60, "a", 1000.0)
+    assert merge(pause, StopRequest("stop", 60, "b", 1010.0)) == StopRequest("stop", 60, "b", 1000.0)
+    assert merge(pause, StopRequest("stop", 5, "b", 1010.0)) == StopRequest("stop", 5, "b", 1010.0)
+    stop = StopRequest("stop", 10, "a", 1000.0)
+    assert merge(stop, StopRequest("pause", 60, "b", 1001.0)) == stop
+    disk = StopRequest("disk", 10, "supervisor", 1000.0)
+    assert merge(disk, StopRequest("stop", 60, "b", 1001.0)).kind == "disk"
+
+
+def test_signals_come_after_the_grace_in_order() -> None:
+    assert next_signal(1, 5, ()) == (None, 4)
+    assert next_signal(5, 5, ()) == ("sigterm", KILL_AFTER)
+    assert next_signal(6, 5, ("sigterm",)) == (None, KILL_AFTER - 1)
+    assert next_signal(5 + KILL_AFTER, 5, ("sigterm",)) == ("sigkill", None)
+    assert next_signal(99, 5, ("sigterm", "sigkill")) == (None, None)
