@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from pathlib import Path
 
 from lt_agent.protocol.errors import LtError
@@ -67,6 +65,9 @@ class Home:
         path = self.path / "controller.sock"
         if len(os.fsencode(path)) < 100:
             return path
+        import hashlib
+        import tempfile
+
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"lt-{os.getuid()}-{digest}" / "controller.sock"
 

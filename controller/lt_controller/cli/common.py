@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from lt_agent.protocol.errors import LtError
 
-from ..client import Client
-from ..client.models import Request
 from ..wording import phrase, state
 from .output import note
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from ..client.details import Request
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import click
 
 from ..client import Client
-from ..client.models import Job, Request
+from ..client.details import Request
+from ..client.models import Job
 from ..wording import phrase, state, why
 from .common import json_option, seconds, settle
 from .output import emit_json, note

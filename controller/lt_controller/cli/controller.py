@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ..client import Client, ControllerStatus
+from ..client import Client
+from ..client.details import ControllerStatus
 from ..wording import phrase
 from .common import json_option
 from .lazy import LazyGroup

@@ -8,7 +8,8 @@ import sys
 import click
 
 from ..client import Client
-from ..client.models import Job, LogChunk, Transfer
+from ..client.details import Transfer
+from ..client.models import Job, LogChunk
 from ..display import Cleaner
 from ..wording import phrase, state, why
 from ..wording.say import size

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ..client import Client, HostInfo
+from ..client import Client
+from ..client.details import HostInfo
 from ..client.models import as_dict
 from ..wording import phrase, say, state
 from ..wording.say import size

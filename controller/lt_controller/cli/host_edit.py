@@ -11,7 +11,7 @@ import click
 from lt_agent.protocol.errors import LtError
 
 from ..client import Client
-from ..client.hosts import OfferedKey
+from ..client.details import OfferedKey
 from ..wording import phrase
 from .common import json_option
 from .host import summary

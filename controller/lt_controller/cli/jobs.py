@@ -7,7 +7,7 @@ import click
 from lt_agent.protocol.errors import LtError
 
 from ..client import Client, Job
-from ..client.hosts import Reachability
+from ..client.models import Reachability
 from ..wording import phrase, state, why
 from ..wording.say import duration
 from .common import json_option, seconds

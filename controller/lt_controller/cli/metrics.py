@@ -8,7 +8,8 @@ import click
 
 from lt_agent.protocol.errors import LtError
 
-from ..client import Client, MetricPoint
+from ..client import Client
+from ..client.details import MetricPoint
 from ..display import safe
 from .common import json_option
 from .output import emit, emit_json, emit_table
@@ -52,7 +53,7 @@ def metrics(ref: str, names: tuple[str, ...], draw: bool, attempt: int | None, a
 
 
 def _draw(names: list[str], points: list[MetricPoint]) -> None:
-    from .plot import plot
+    from ..plot import plot
 
     columns, rows = shutil.get_terminal_size((100, 30))
     for name in names:

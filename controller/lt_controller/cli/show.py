@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from ..client import Client, Job
-from ..client.models import Attempt, Checkpoint, Event, as_dict
+from ..client.details import Attempt, Checkpoint, Event
+from ..client.models import as_dict
 from ..wording import event, phrase, state, why
 from ..wording.say import duration, size
 from .common import json_option

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from ..client import Client, Job, Plan
+from ..client import Client, Job
 from ..wording import phrase
 from ..wording.say import size
 from .common import json_option, seconds
 from .output import emit, emit_json, note
+
+if TYPE_CHECKING:
+    from ..client.details import Plan
 
 
 @click.command()

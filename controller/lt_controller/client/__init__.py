@@ -10,35 +10,6 @@ with Client() as lt:
 """
 
 from .client import Client
-from .models import (
-    Attempt,
-    Change,
-    Checkpoint,
-    ControllerStatus,
-    Event,
-    HostInfo,
-    Job,
-    LogChunk,
-    MetricPoint,
-    Plan,
-    Request,
-    Sending,
-    Transfer,
-)
+from .models import Change, Job, LogChunk, Reachability, as_dict
 
-__all__ = [
-    "Attempt",
-    "Change",
-    "Checkpoint",
-    "Client",
-    "ControllerStatus",
-    "Event",
-    "HostInfo",
-    "Job",
-    "LogChunk",
-    "MetricPoint",
-    "Plan",
-    "Request",
-    "Sending",
-    "Transfer",
-]
+__all__ = ["Change", "Client", "Job", "LogChunk", "Reachability", "as_dict"]

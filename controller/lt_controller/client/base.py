@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError
 
 from ..home import Home
 from . import queries
-from . import socket as controller
 from .database import Reader, write_intent
-from .models import Request
+
+if TYPE_CHECKING:
+    from .details import Request
+    from .watch import Watch
 
 
 class Connected:
@@ -27,7 +28,9 @@ class Connected:
         self._db.close()
 
     def _call(self, op: str, timeout: float = 120.0, **params: Any) -> Any:
-        return controller.call_ensured(self.home, op, timeout, **params)
+        from .socket import call_ensured
+
+        return call_ensured(self.home, op, timeout, **params)
 
     def _ask(
         self, kind: str, job: str, params: dict[str, Any], unique_name: str | None = None, host: str = ""
@@ -36,19 +39,29 @@ class Connected:
 
         A person is waiting, so a `host` that could not be reached is tried now and not when its pause is over.
         """
+        from .details import Request
+        from .socket import ensure
+
         if not self.home.database.exists():
-            controller.ensure(self.home)  # makes the database
+            ensure(self.home)  # makes the database
         intent = write_intent(self.home.database, kind, job, params, unique_name)
         self._wake(host)
         return queries.request(self._db, intent) or Request(intent, kind, job, "pending")
 
+    def _watch(self, *, keep_running: bool = False) -> Watch:
+        from .watch import Watch
+
+        return Watch(self.home, self._db, keep_running=keep_running)
+
     def _wake(self, host: str) -> None:
+        from .socket import call, ensure
+
         try:
-            controller.call(self.home, "wake", 10.0, host=host)
+            call(self.home, "wake", 10.0, host=host)
         except LtError as error:
             if error.code not in ("controller_not_running", "controller_gone", "controller_silent"):
                 raise
-            controller.ensure(self.home)
+            ensure(self.home)
 
 
 def near(word: str, known: list[str], count: int = 3) -> list[str]:
@@ -59,6 +72,8 @@ def near(word: str, known: list[str], count: int = 3) -> list[str]:
     return [folded[match] for match in get_close_matches(word.casefold(), list(folded), n=count, cutoff=0.5)]
 
 
-def laptop_path(text: str | os.PathLike[str]) -> Path:
-    """A path of this machine as typed."""
-    return Path(os.path.expanduser(os.fspath(text)))
+def person() -> str:
+    """Who is asking, for the record."""
+    import getpass
+
+    return getpass.getuser()

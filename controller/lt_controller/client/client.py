@@ -6,14 +6,17 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lt_agent.protocol.errors import LtError
 
 from . import queries
-from . import socket as controller
 from .hosts import HostCalls
 from .jobs import JobCalls
-from .models import ControllerStatus, Job, Plan
+from .models import Job
+
+if TYPE_CHECKING:
+    from .details import ControllerStatus, Plan
 
 
 class Client(HostCalls, JobCalls):
@@ -112,6 +115,9 @@ class Client(HostCalls, JobCalls):
 
     def controller_status(self) -> ControllerStatus:
         """Whether the background process runs, its pid, its hosts and connections, and what it is doing."""
+        from . import socket as controller
+        from .details import ControllerStatus
+
         try:
             detail = controller.call(self.home, "status", 10.0)
         except LtError as error:
@@ -123,6 +129,8 @@ class Client(HostCalls, JobCalls):
 
     def controller_start(self) -> ControllerStatus:
         """Starts it where none runs. Raises LtError `controller_start_failed`."""
+        from . import socket as controller
+
         controller.ensure(self.home)
         return self.controller_status()
 
@@ -131,6 +139,8 @@ class Client(HostCalls, JobCalls):
 
         Raises LtError `controller_busy` if it has not left after `timeout` seconds.
         """
+        from . import socket as controller
+
         try:
             line = controller.Line(self.home, 5.0)
         except OSError:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from lt_agent.protocol.errors import LtError
 from . import queries
 from .base import Connected, near
 from .database import load, when
-from .models import HostInfo
+from .models import Reachability
 
 if TYPE_CHECKING:
     from lt_inventory.check import Check
@@ -22,25 +21,7 @@ if TYPE_CHECKING:
     from lt_inventory.model import Host
     from lt_inventory.ssh_import import ImportCandidate
 
-
-@dataclass(frozen=True)
-class OfferedKey:
-    """The key that a host shows, not yet trusted. `fingerprint` as ssh prints it: `SHA256:…`."""
-
-    fingerprint: str
-    key_type: str
-    line: str
-
-
-@dataclass(frozen=True)
-class Reachability:
-    """How a host answers, apart from what its jobs do."""
-
-    state: str  # unknown, connecting, reachable, unreachable, refused
-    error: Mapping[str, Any] | None = None
-    last_seen: datetime | None = None
-    next_try_at: datetime | None = None
-    activity: str | None = None
+    from .details import HostInfo, OfferedKey
 
 
 class HostCalls(Connected):
@@ -138,6 +119,8 @@ class HostCalls(Connected):
     def scan_key(self, host: Host) -> OfferedKey:
         """The key that the host shows now, without logging in. Raises LtError `host_unreachable`."""
         value = self._call("scan_key", 60.0, host=_plain(host))
+        from .details import OfferedKey
+
         return OfferedKey(value["fingerprint"], value["key_type"], value["line"])
 
     def trusted_keys(self, host: Host) -> list[str]:
@@ -183,6 +166,8 @@ class HostCalls(Connected):
 
 
 def _info(host: Host, row: Mapping[str, Any]) -> HostInfo:
+    from .details import HostInfo
+
     return HostInfo(
         host=host,
         state=row.get("state") or "unknown",

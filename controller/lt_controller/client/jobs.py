@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError, error_from_dict
 
 from . import queries
-from .base import Connected, near
-from .models import Attempt, Change, Checkpoint, Event, Job, LogChunk, MetricPoint, Request, Transfer
-from .watch import Watch
+from .base import Connected, near, person
+from .models import Change, Job, LogChunk
+
+if TYPE_CHECKING:
+    from .details import Attempt, Checkpoint, Event, MetricPoint, Request, Transfer
 
 
 class JobCalls(Connected):
@@ -25,7 +26,7 @@ class JobCalls(Connected):
     def jobs(self, *, all: bool = False, host: str | None = None, eta: bool = False) -> list[Job]:
         """Jobs, oldest first; those that have ended only with `all`. `eta` works out the time left of running ones."""
         found = queries.jobs(self._db, all=all, host=host)
-        return [replace(job, eta=queries.eta(self._db, job)) for job in found] if eta else found
+        return [self._with_eta(job) for job in found] if eta else found
 
     def job(self, ref: str) -> Job:
         """One job. Raises LtError `no_such_job` (with near names), `ambiguous_job`, or why its submit failed."""
@@ -37,7 +38,7 @@ class JobCalls(Connected):
             raise LtError("no_such_job", ref=ref, near=near(ref, queries.names(self._db)))
         if len(found) > 1:
             raise LtError("ambiguous_job", ref=ref, jobs=[job.name for job in found[:8]], count=len(found))
-        return replace(found[0], eta=queries.eta(self._db, found[0]))
+        return self._with_eta(found[0])
 
     def spec(self, ref: str) -> dict[str, Any]:
         """All that was submitted: the resolved recipe or the command, its environment, data and pull policy."""
@@ -106,7 +107,7 @@ class JobCalls(Connected):
         number = self._attempt(job, attempt)
         seen: tuple[str, int] | None = None
         # No controller is needed to read what has ended.
-        with Watch(self.home, self._db, keep_running=not job.resting) as watch:
+        with self._watch(keep_running=not job.resting) as watch:
             while True:
                 job = self._again(job)
                 if (job.state, job.attempt) != seen:
@@ -135,7 +136,7 @@ class JobCalls(Connected):
 
         With `timeout` an empty set comes after so many seconds without news. Never ends by itself.
         """
-        with Watch(self.home, self._db) as watch:
+        with self._watch() as watch:
             while True:
                 yield watch.wait(timeout)
 
@@ -146,7 +147,7 @@ class JobCalls(Connected):
         """
         job = self.job(ref)
         deadline = None if timeout is None else time.monotonic() + timeout
-        with Watch(self.home, self._db, keep_running=not (job.resting and not pulled)) as watch:
+        with self._watch(keep_running=not (job.resting and not pulled)) as watch:
             while True:
                 job = self._again(job)
                 if job.resting and not (pulled and job.pull_state in ("pending", "pulling")):
@@ -162,7 +163,7 @@ class JobCalls(Connected):
         Raises the reason if it was refused.
         """
         deadline = time.monotonic() + timeout
-        with Watch(self.home, self._db) as watch:
+        with self._watch() as watch:
             while True:
                 request = queries.request(self._db, request.id) or request
                 if request.state == "failed":
@@ -196,7 +197,7 @@ class JobCalls(Connected):
                 known = [c.name for c in usable]
                 raise LtError("no_such_checkpoint", job=job.name, name=str(from_step), known=known)
         wanted = None if from_step is None else str(from_step)
-        return self._ask("resume", job.id, {"from": wanted, "by": getpass.getuser()}, host=job.host)
+        return self._ask("resume", job.id, {"from": wanted, "by": person()}, host=job.host)
 
     def save(self, ref: str) -> Request:
         """Asks for a checkpoint now, at the next step. Raises LtError `not_a_recipe`, `job_not_running`."""
@@ -205,7 +206,7 @@ class JobCalls(Connected):
             raise LtError("not_a_recipe", job=job.name)
         if job.resting:
             raise LtError("job_not_running", job=job.name, state=job.state)
-        return self._ask("save", job.id, {"by": getpass.getuser()}, host=job.host)
+        return self._ask("save", job.id, {"by": person()}, host=job.host)
 
     def pull(self, ref: str, names: Sequence[str] | None = None) -> Request:
         """Asks for checkpoints to come home: those named, else all that are on the host and not home yet.
@@ -220,9 +221,7 @@ class JobCalls(Connected):
                 raise LtError("no_such_checkpoint", job=job.name, name=name, known=known)
             if not any(c.host_state == "present" or c.pull_state == "pulled" for c in found):
                 raise LtError("checkpoint_gone", job=job.name, name=name)
-        return self._ask(
-            "pull", job.id, {"names": list(names) if names else None, "by": getpass.getuser()}, host=job.host
-        )
+        return self._ask("pull", job.id, {"names": list(names) if names else None, "by": person()}, host=job.host)
 
     def remove(self, ref: str, *, discard: bool = False) -> Request:
         """Forgets a resting job and deletes its folder on the host; what came home stays.
@@ -232,18 +231,22 @@ class JobCalls(Connected):
         job = self.job(ref)
         if not job.resting:
             raise LtError("job_alive", job=job.name, state=job.state)
-        return self._ask("remove", job.id, {"discard": discard, "by": getpass.getuser()}, host=job.host)
+        return self._ask("remove", job.id, {"discard": discard, "by": person()}, host=job.host)
 
     def _control(self, kind: str, ref: str, grace: float | None) -> Request:
         job = self.job(ref)
         if job.ended:
             raise LtError("job_has_ended", job=job.name, state=job.state)
-        return self._ask(kind, job.id, {"grace": grace, "by": getpass.getuser()}, host=job.host)
+        return self._ask(kind, job.id, {"grace": grace, "by": person()}, host=job.host)
 
     def _attempt(self, job: Job, attempt: int | None) -> int:
         if attempt is not None and not 1 <= attempt <= job.attempt:
             raise LtError("no_such_attempt", job=job.name, attempt=attempt, newest=job.attempt)
         return attempt or job.attempt
+
+    def _with_eta(self, job: Job) -> Job:
+        left = queries.eta(self._db, job)
+        return replace(job, eta=left) if left is not None else job
 
     def _again(self, job: Job) -> Job:
         found = queries.find_jobs(self._db, job.id)

@@ -16,7 +16,7 @@ from lt_agent.protocol.records import DataLink, EnvPlan, JobSpec, from_dict, to_
 from lt_agent.protocol.ulid import is_ulid, new_ulid
 
 from ..freeze import Frozen, data_manifest, freeze_code
-from .models import HostInfo, Plan, Sending
+from .details import HostInfo, Plan, Sending
 
 if TYPE_CHECKING:
     from .client import Client

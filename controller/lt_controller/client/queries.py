@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
 
 from .database import Reader, load, when
-from .models import Attempt, Checkpoint, Event, Job, LogChunk, MetricPoint, Request, Transfer
+from .models import Job, LogChunk
+
+if TYPE_CHECKING:
+    from .details import Attempt, Checkpoint, Event, MetricPoint, Request, Transfer
 
 _PLAIN = (
     *("id", "name", "host", "kind", "state", "owner", "recipe", "method", "reason", "message", "pull_state"),
@@ -68,6 +71,8 @@ def names(db: Reader, limit: int = 500) -> list[str]:
 
 def attempts(db: Reader, job: str) -> list[Attempt]:
     """The attempts of a job, first to newest."""
+    from .details import Attempt
+
     rows = db.rows("SELECT * FROM attempts WHERE job_id=? ORDER BY attempt", (job,))
     return [
         Attempt(
@@ -166,6 +171,8 @@ def metrics(
 
     `after` leaves out steps up to it.
     """
+    from .details import MetricPoint
+
     sql, values = "SELECT attempt, name, step, value, time FROM metrics WHERE job_id=?", [job]  # type: tuple[str, list[Any]]
     if names is not None:
         sql += f" AND name IN ({','.join('?' * len(names))})"
@@ -190,6 +197,8 @@ def metric_names(db: Reader, job: str) -> list[str]:
 
 def events(db: Reader, job: str) -> list[Event]:
     """What happened to a job, in order: attempts by number, each one's events by sequence, the laptop's own by time."""
+    from .details import Event
+
     rows = db.rows(
         "SELECT attempt, seq, code, params, time, host FROM events WHERE job_id=? ORDER BY time, seq", (job,)
     )
@@ -201,6 +210,8 @@ def events(db: Reader, job: str) -> list[Event]:
 
 def checkpoints(db: Reader, job: str) -> list[Checkpoint]:
     """The checkpoints of a job, in the order in which they were made."""
+    from .details import Checkpoint
+
     rows = db.rows("SELECT * FROM checkpoints WHERE job_id=? ORDER BY attempt, created_at, step", (job,))
     return [
         Checkpoint(
@@ -224,6 +235,8 @@ def checkpoints(db: Reader, job: str) -> list[Checkpoint]:
 
 def transfers(db: Reader, job: str | None = None) -> list[Transfer]:
     """Pushes and pulls, the newest first."""
+    from .details import Transfer
+
     sql, values = "SELECT * FROM transfers", ()  # type: tuple[str, tuple[Any, ...]]
     if job is not None:
         sql, values = sql + " WHERE job_id=?", (job,)
@@ -246,12 +259,16 @@ def transfers(db: Reader, job: str | None = None) -> list[Transfer]:
 
 def request(db: Reader, intent: str) -> Request | None:
     """How far something asked of the controller has come."""
+    from .details import Request
+
     row = db.row("SELECT id, kind, job_id, state, error FROM intents WHERE id=?", (intent,))
     return Request(row["id"], row["kind"], row["job_id"], row["state"], load(row["error"])) if row else None
 
 
 def open_requests(db: Reader, job: str) -> list[Request]:
     """What was asked for a job and is not carried out yet."""
+    from .details import Request
+
     rows = db.rows(
         "SELECT id, kind, job_id, state, error FROM intents"
         " WHERE job_id=? AND state IN ('pending','doing') ORDER BY rowid",

@@ -6,16 +6,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from string import Formatter
 from typing import Any
 
 from lt_agent.protocol.errors import LtError, error_from_dict
 
 from ..display import safe
-from . import chinese, english
 from .language import language
 
-_CATALOGUES = {"en": english, "zh": chinese}
+_MODULES = {"en": "english", "zh": "chinese"}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _FIELD = re.compile(r"\{(\w+)")
 
@@ -38,7 +38,7 @@ def say(error: LtError | Mapping[str, Any], lang: str | None = None) -> Said:
     if not isinstance(error, LtError):
         error = error_from_dict(dict(error))
     lang = lang or language()
-    found = _CATALOGUES[lang].ERRORS.get(error.code)
+    found = _catalogue(lang).ERRORS.get(error.code)
     if found is None:
         rest = ", ".join(f"{key}: {_shown(value)}" for key, value in error.params.items())
         return Said(safe(error.code.replace("_", " ")) + (f" ({rest})" if rest else ""))
@@ -48,7 +48,7 @@ def say(error: LtError | Mapping[str, Any], lang: str | None = None) -> Said:
 
 def state(word: str, lang: str | None = None) -> str:
     """A job's, pull's or host's state."""
-    return str(_CATALOGUES[lang or language()].WORDS.get(word, safe(word)))
+    return str(_catalogue(lang).WORDS.get(word, safe(word)))
 
 
 def why(reason: str | None, message: str | None = None, lang: str | None = None) -> str:
@@ -60,7 +60,7 @@ def why(reason: str | None, message: str | None = None, lang: str | None = None)
             stored = None
         if isinstance(stored, dict) and "code" in stored:
             return say(stored, lang).message
-    told = _CATALOGUES[lang or language()].REASONS.get(reason or "", safe((reason or "").replace("_", " ")))
+    told = _catalogue(lang).REASONS.get(reason or "", safe((reason or "").replace("_", " ")))
     word = safe(message)
     return f"{told}: {word}" if told and word else told or word
 
@@ -68,7 +68,7 @@ def why(reason: str | None, message: str | None = None, lang: str | None = None)
 def event(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
     """Something that happened to a job."""
     lang = lang or language()
-    catalogue = _CATALOGUES[lang]
+    catalogue = _catalogue(lang)
     if code == "state":
         told = state(str(params.get("state", "?")), lang)
         reason = why(str(params["reason"]), None, lang) if params.get("reason") else ""
@@ -85,7 +85,7 @@ def event(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
 
 def check(code: str, params: Mapping[str, Any], finding: str, remedy: str, lang: str | None = None) -> tuple[str, str]:
     """A finding of `lt host check` and what to do; `finding` and `remedy` are the check's own (English) words."""
-    found = _CATALOGUES[lang or language()].CHECKS.get(code)
+    found = _catalogue(lang).CHECKS.get(code)
     if found is None:
         return safe(finding), safe(remedy)
     return fill(found[0], params), fill(found[1], params) if remedy else ""
@@ -93,7 +93,7 @@ def check(code: str, params: Mapping[str, Any], finding: str, remedy: str, lang:
 
 def phrase(key: str, lang: str | None = None, **params: Any) -> str:
     """A line of lt's own. Raises KeyError for an unknown key."""
-    return fill(_CATALOGUES[lang or language()].PHRASES[key], params)
+    return fill(_catalogue(lang).PHRASES[key], params)
 
 
 def fill(template: str, params: Mapping[str, Any]) -> str:
@@ -104,6 +104,11 @@ def fill(template: str, params: Mapping[str, Any]) -> str:
         return match.group(1) if all(params.get(name) not in (None, "", [], ()) for name in names) else ""
 
     return _Filler().vformat(_OPTIONAL.sub(part, template), (), params)
+
+
+def _catalogue(lang: str | None) -> Any:
+    """The module of a language; the other one is not even loaded."""
+    return import_module(f".{_MODULES[lang or language()]}", __package__)
 
 
 class _Filler(Formatter):
@@ -165,7 +170,7 @@ def _details(params: Mapping[str, Any], lang: str) -> list[str]:
         lines.append(_problem(problem))
     for entry in params.get("biggest") or ():
         if isinstance(entry, Mapping):
-            lines.append(fill(_CATALOGUES[lang].PHRASES["big_entry"], entry))
+            lines.append(fill(_catalogue(lang).PHRASES["big_entry"], entry))
     return lines
 
 
