@@ -231,6 +231,19 @@ def test_a_huge_log_does_not_starve_the_others_nor_fill_the_memory(root: HostRoo
         client.process.kill()
 
 
+def test_attempts_are_served_in_turn(root: HostRoot) -> None:
+    several = [make_attempt(root) for _ in range(3)]
+    for paths in several:
+        with open(paths.log, "wb") as log:
+            log.truncate(20 << 30)
+    with connect(root) as client:
+        for paths in several:
+            follow(client, paths)
+        for paths in several:
+            client.wait_type("stream", job=paths.job, offset=8 * (256 << 10))
+        client.process.kill()
+
+
 def test_a_reader_that_stalls_costs_bounded_memory_and_loses_nothing(root: HostRoot) -> None:
     paths = make_attempt(root)
     content = os.urandom(1 << 20) * 24
