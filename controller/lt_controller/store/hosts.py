@@ -23,7 +23,7 @@ def set_activity(db: sqlite3.Connection, host: str, state: str, activity: str | 
 
 
 def reached(db: sqlite3.Connection, host: str, agent: str | None, clock_offset: float) -> None:
-    """The bridge has answered. Failures are forgotten only by `seen`: a host that answers and falls at once backs off."""
+    """The bridge has answered. Failures are forgotten by `seen` alone: a host that falls again at once backs off."""
     set_activity(db, host, "reachable")
     db.execute(
         "UPDATE hosts SET error=NULL, next_try_at=NULL, last_seen=?, agent=?, clock_offset=? WHERE name=?",
