@@ -38,9 +38,11 @@ def pending(attempt: AttemptPaths) -> list[str]:
     return [entry.name for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime_ns)]
 
 
-def is_final(attempt: AttemptPaths, name: str) -> bool:
-    """Whether the worker's word on `name` says that it is the finished model."""
-    return _read_word(attempt, name).get("kind") == FINAL
+def has_final(attempt: AttemptPaths) -> bool:
+    """Whether the worker has saved its finished model, hashed already or not."""
+    if any(manifest.kind == FINAL for manifest in manifests(attempt)):
+        return True
+    return any(_read_word(attempt, name).get("kind") == FINAL for name in pending(attempt))
 
 
 def complete(attempt: AttemptPaths, name: str, on_event: Callable[..., None]) -> bool:
