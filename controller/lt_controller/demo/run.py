@@ -10,14 +10,17 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from ..client import Checkpoint, Client, Job
+from ..client import Client, Job
+from ..client.details import Checkpoint
 from ..display import Cleaner, safe
+from ..plot import plot
 from ..wording import state, why
 from .answers import ask_both, require_training
 from .stage import Stage, stage
 from .texts import Speech
 
 RECIPE = "tiny-sft"
+OVERRIDES = ("train.logging_steps=10",)
 QUESTION = {"en": "How do I see which GPUs are free?", "zh": "怎么看哪块显卡空闲？"}
 
 
@@ -72,7 +75,7 @@ def _play(made: Stage, show: _Show) -> int:
         gpus=show.speech("gpus", count=gpus) if gpus else show.speech("no_gpu"),
     )
     show.heading("submit")
-    job = made.client.submit(made.host, RECIPE)
+    job = made.client.submit(made.host, RECIPE, OVERRIDES)
     show.line("submitted", recipe=RECIPE, job=job.name)
     job = _follow(made.client, job, show)
     if job.state != "succeeded":
@@ -121,8 +124,6 @@ def _curve(client: Client, job: Job, show: _Show) -> None:
         show.heading("no_loss")
         return
     show.heading("loss", first=points[0][1], last=points[-1][1])
-    from ..cli.plot import plot
-
     for line in plot(points, width=min(72, max(20, show.console.width - 12)), height=12):
         show.plain("  " + line)
 

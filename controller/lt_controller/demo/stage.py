@@ -16,6 +16,9 @@ from ..client import Client
 from ..home import Home
 from .sshd import PrivateSshd, find_sshd
 
+# So small a model gains nothing from a second thread, and on a busy machine loses a lot.
+_VARIABLES = {"OMP_NUM_THREADS": "1"}
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -59,11 +62,17 @@ def _over(sshd: PrivateSshd, folder: Path) -> Host:
         key=str(sshd.client_key),
         lease_dir=str(folder / "lease"),
         python=sys.executable,
+        variables=_VARIABLES,
     )
 
 
 def _local(folder: Path) -> Host:
-    return local_host(root=str(folder / "host" / ".lt-agent"), lease_dir=str(folder / "lease"), python=sys.executable)
+    return local_host(
+        root=str(folder / "host" / ".lt-agent"),
+        lease_dir=str(folder / "lease"),
+        python=sys.executable,
+        variables=_VARIABLES,
+    )
 
 
 def _write(home: Home, host: Host) -> None:

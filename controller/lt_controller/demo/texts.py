@@ -19,7 +19,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "submit": ("Submit", "提交"),
     "submitted": ("{recipe} is submitted as {job}", "{recipe} 已提交，任务名 {job}"),
     "pushed": ("sent {what}: {files} files, {size}", "已发送 {what}：{files} 个文件，{size}"),
-    "state": ("{job} is {state}", "{job}：{state}"),
+    "state": ("{job}: {state}", "{job}：{state}"),
     "train": ("Train", "训练"),
     "checkpoint_home": (
         "{name} is home, {size}, every hash checked",
