@@ -95,11 +95,11 @@ def _candidate(name: str, where: _Block, blocks: list[_Block], matched: list[int
     jumps, bad = _jumps(settings.get("proxyjump", ["none"])[0])
     if bad:
         return skip(f"ProxyJump {bad!r} is not understood")
-    key, notes = _key(settings.get("identityfile", []), address, user, name)
+    identity, notes = _key(settings.get("identityfile", []), address, user, name)
     if matched:
         lines = ", ".join(str(line) for line in matched)
         notes.append(f"Match blocks are not read (line {lines}): see whether they mean this host")
-    host = Host(name=name, address=address, user=user, port=int(port), key=key, jump=jumps)
+    host = Host(name=name, address=address, user=user, port=int(port), key=identity, jump=jumps)
     return ImportCandidate(name, host, notes=tuple(notes), file=str(where.file), line=where.line)
 
 

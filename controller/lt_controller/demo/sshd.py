@@ -162,7 +162,9 @@ class PrivateSshd:
                 process.kill()
             except psutil.NoSuchProcess:
                 continue
-        psutil.wait_procs(found, timeout=5)
+        deadline = time.monotonic() + 5
+        while any(map(_is_alive, found)) and time.monotonic() < deadline:
+            time.sleep(0.005)
         return len(found)
 
     def _prepare(self) -> None:
@@ -229,6 +231,13 @@ def _sshd_children(pid: int) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _make_key(path: Path) -> None:

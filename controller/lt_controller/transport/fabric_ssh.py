@@ -7,7 +7,6 @@ has its key checked against our known_hosts, its own credentials, and a socket o
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -22,14 +21,14 @@ from lt_controller.home import Home
 from lt_inventory.model import Host
 
 from .base import Completed
+from .channel import WINDOW, ChannelStream
 from .dial import dial, unreachable
 from .known_hosts import HostKey
 from .login import credentials
 from .remote import command_line
 
-WINDOW = 16 << 20  # bytes a stream may have in flight: 2 MiB, paramiko's own, holds 50 ms lines to 40 MB/s
 KEEPALIVE = 15  # seconds; keeps jumps and NAT tables warm, the sockets' own timers find a dead link
-STDERR_TAIL = 8192
+START_TIMEOUT = 20.0  # seconds until a host that has stopped to answer is given up when a command starts
 # The first is hardware-fast nearly everywhere; the rest are for hosts that lack it.
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 
@@ -75,9 +74,10 @@ class FabricTransport:
 
     def run(self, argv: Sequence[str], input: bytes = b"", timeout: float = 60.0) -> Completed:
         """Runs `argv` to its end. Raises LtError `command_timeout`, `host_unreachable`, `too_many_sessions`."""
-        stream = self.open(argv)
+        deadline = time.monotonic() + timeout
+        stream = self._start(argv, min(timeout, START_TIMEOUT))
         try:
-            return stream.finish(input, timeout)
+            return stream.finish(input, deadline)
         except TimeoutError:
             raise LtError("command_timeout", host=self.name, command=argv[0], seconds=timeout) from None
         finally:
@@ -85,16 +85,27 @@ class FabricTransport:
 
     def open(self, argv: Sequence[str]) -> ChannelStream:
         """Starts `argv` in a session of its own. Raises LtError `host_unreachable`, `too_many_sessions`."""
+        return self._start(argv, START_TIMEOUT)
+
+    def _start(self, argv: Sequence[str], timeout: float) -> ChannelStream:
         connection = self._connections[-1] if self.alive() else None
         if connection is None:
-            raise self._gone()
+            raise self._gone("connection_lost")
+        channel = patience = None
         try:
-            channel = connection.transport.open_session(window_size=WINDOW, timeout=20)
+            channel = connection.transport.open_session(window_size=WINDOW, timeout=timeout)
+            # exec_command waits for its answer without a bound of its own; closing the channel ends the wait.
+            patience = threading.Timer(timeout, channel.close)
+            patience.daemon = True
+            patience.start()
             channel.exec_command(command_line(argv))
         except paramiko.ChannelException:
             raise LtError("too_many_sessions", host=self.name) from None
         except (paramiko.SSHException, OSError, EOFError):
-            raise self._gone() from None
+            raise self._gone("timeout" if self.alive() else "connection_lost") from None
+        finally:
+            if patience is not None:
+                patience.cancel()
         return ChannelStream(channel, self.name, self._hops[-1].target)
 
     def _close(self) -> None:
@@ -102,108 +113,8 @@ class FabricTransport:
         for connection in reversed(connections):
             connection.close()
 
-    def _gone(self) -> LtError:
-        return unreachable(self.name, self._hops[-1].target, "connection_lost")
-
-
-class ChannelStream:
-    """The `Duplex` of one SSH channel, read raw: Fabric's own runner is a hundred times slower."""
-
-    def __init__(self, channel: paramiko.Channel, host: str, address: str) -> None:
-        self._channel = channel
-        self._host = host
-        self._address = address
-        self._tail = b""
-
-    def recv(self, size: int = 65536) -> bytes:
-        """The next bytes; b"" at the end of the output or of the connection."""
-        try:
-            data = self._channel.recv(size)
-        except (OSError, EOFError):
-            data = b""
-        self._drain_stderr()
-        return data
-
-    def sendall(self, data: bytes) -> None:
-        """Sends all of `data`. Raises LtError `host_unreachable`."""
-        try:
-            _send(self._channel, data)
-        except (OSError, EOFError, paramiko.SSHException):
-            raise unreachable(self._host, self._address, "connection_lost") from None
-
-    def close_input(self) -> None:
-        """Tells the command that its input is at its end; its output can still be read."""
-        try:
-            self._channel.shutdown_write()
-        except (OSError, EOFError, paramiko.SSHException):
-            return
-
-    def close(self) -> None:
-        """Ends the channel and wakes a thread that receives from it."""
-        try:
-            self._channel.close()
-        except (OSError, EOFError, paramiko.SSHException):
-            return
-
-    def stderr(self) -> bytes:
-        """The last 8 KiB of standard error."""
-        self._drain_stderr()
-        return self._tail
-
-    def exit_status(self, timeout: float = 10.0) -> int | None:
-        """The command's exit code, -1 if a signal or the connection ended it, None if it still runs."""
-        if not self._channel.status_event.wait(timeout):
-            return None
-        return self._channel.recv_exit_status()
-
-    def finish(self, input: bytes, timeout: float) -> Completed:
-        """Sends `input`, reads everything. Raises TimeoutError, LtError `host_unreachable`."""
-        deadline = time.monotonic() + timeout
-        sender = threading.Thread(target=self._send_all, args=(input,), daemon=True)
-        if len(input) < WINDOW // 16:
-            self._send_all(input)  # fits the server's window: no thread needed
-        else:
-            sender.start()
-        stdout = self._read(self._channel.recv, deadline)
-        stderr = self._read(self._channel.recv_stderr, deadline)
-        if not self._channel.status_event.wait(max(0.0, deadline - time.monotonic())):
-            raise TimeoutError
-        code = self._channel.recv_exit_status()
-        transport = self._channel.get_transport()
-        if code == -1 and not transport.is_active():
-            raise unreachable(self._host, self._address, "connection_lost")
-        return Completed(code, stdout, stderr)
-
-    def _send_all(self, data: bytes) -> None:
-        try:
-            _send(self._channel, data)
-            self._channel.shutdown_write()
-        except (OSError, EOFError, paramiko.SSHException):
-            return  # the command closed its input, or the connection is gone: reading shows which
-
-    def _read(self, receive: Any, deadline: float) -> bytes:
-        pieces: list[bytes] = []
-        while True:
-            self._channel.settimeout(max(0.001, deadline - time.monotonic()))
-            try:
-                data: bytes = receive(1 << 18)
-            except socket.timeout:  # noqa: UP041  (no alias of TimeoutError before Python 3.10)
-                raise TimeoutError from None
-            if not data:
-                return b"".join(pieces)
-            pieces.append(data)
-
-    def _drain_stderr(self) -> None:
-        # Unread, it would fill the window that standard output shares.
-        while self._channel.recv_stderr_ready():
-            self._tail = (self._tail + self._channel.recv_stderr(65536))[-STDERR_TAIL:]
-
-
-def _send(channel: paramiko.Channel, data: bytes) -> None:
-    # Piece by piece: the channel's own sendall copies all that is left for each packet it sends.
-    view = memoryview(data)
-    for start in range(0, len(view), 1 << 18):
-        channel.sendall(bytes(view[start : start + (1 << 18)]))
+    def _gone(self, why: str) -> LtError:
+        return unreachable(self.name, self._hops[-1].target, why)
 
 
 class _Unknown(paramiko.MissingHostKeyPolicy):
@@ -291,7 +202,7 @@ def _explain(error: BaseException, connection: fabric.Connection, hop: Host) -> 
         )
     refused = isinstance(error, paramiko.AuthenticationException)
     # "No authentication methods available" has no class of its own: seen by how far the transport got.
-    nothing_to_offer = isinstance(error, paramiko.SSHException) and transport is not None and transport.is_active()
+    nothing_to_offer = isinstance(error, paramiko.SSHException) and _keys_exchanged(transport)
     if refused or nothing_to_offer:
         return LtError("login_failed", host=hop.name, user=connection.user, methods=_methods(transport, hop, error))
     if isinstance(error, TimeoutError):
@@ -301,6 +212,14 @@ def _explain(error: BaseException, connection: fabric.Connection, hop: Host) -> 
     if isinstance(error, (OSError, EOFError)):
         return unreachable(hop.name, hop.target, "connection_lost")
     return None
+
+
+def _keys_exchanged(transport: paramiko.Transport | None) -> bool:
+    """Whether the connection got as far as asking who we are, and stands."""
+    try:
+        return transport is not None and transport.get_remote_server_key() is not None and transport.is_active()
+    except paramiko.SSHException:
+        return False
 
 
 def _methods(transport: paramiko.Transport | None, hop: Host, error: BaseException) -> list[str]:

@@ -18,6 +18,7 @@ from lt_inventory.model import Host, local_host
 from support.sshd import SshHost, make_host
 
 WAYS = ("rsync", "tar", "copy")
+_known: dict[Path, dict[str, object]] = {}  # facts of the shared hosts, looked at once
 
 
 @dataclass
@@ -84,7 +85,9 @@ def connect(kind: str, host: Host, home: Home, root: Path, ssh: SshHost | None) 
     root.mkdir(parents=True, exist_ok=True)
     transport = transport_for(host, home)
     transport.connect()
-    facts = probe(transport, host)
+    if ssh is not None and ssh.home.path not in _known:
+        _known[ssh.home.path] = probe(transport, host)
+    facts = _known.get(home.path, {})
     bulk = bulk_for(host, home, facts, transport)
     if kind == "tar":
         push_agent(transport, bulk, facts, AgentBundle.build(facts, home))
