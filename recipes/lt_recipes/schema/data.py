@@ -14,7 +14,7 @@ COLUMNS: dict[str, dict[str, bool]] = {
     "text": {"text": True},
     "messages": {"messages": True},
     "prompt_completion": {"prompt": True, "completion": True},
-    "alpaca": {"instruction": True, "output": True, "input": False, "system": False},
+    "alpaca": {"instruction": True, "output": True, "input": False, "system": False, "history": False},
     "sharegpt": {"conversations": True, "system": False},
 }
 """Per type its column names, and whether a row must have the column."""

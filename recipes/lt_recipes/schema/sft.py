@@ -48,5 +48,5 @@ class SftTrainSection(TrainSection):
 class SftRecipe(Recipe):
     """Learn from examples of what to write."""
 
-    method: Literal["sft"]
+    method: Literal["sft"] = Field(description="how to train: sft")
     train: SftTrainSection = Field(default_factory=SftTrainSection, description="arguments of the training")
