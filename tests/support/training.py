@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lt_agent
 from lt_agent.protocol.paths import AttemptPaths
 from lt_agent.protocol.ulid import new_ulid
+from support.wait import until
 
 ROWS = [
     {
@@ -63,6 +66,23 @@ def tiny_recipe(data: Path, **sections: dict[str, Any]) -> dict[str, Any]:
     }
     for name, values in sections.items():
         recipe[name] = {**recipe.get(name, {}), **values}
+    return recipe
+
+
+LORA = {"type": "lora", "r": 4, "alpha": 8, "dropout": 0.1, "modules_to_save": ["embed_tokens", "lm_head"]}
+LONG = 150
+"""Steps of a training that lasts long enough to be asked something."""
+
+
+def full_or_lora(data: Path, kind: str, **sections: Any) -> dict[str, Any]:
+    """A recipe of `LONG` steps; `kind` is `full` or `lora`.
+
+    Dropout makes a resume without the random state come out wrong.
+    """
+    recipe = tiny_recipe(data, train={"max_steps": LONG, "gradient_accumulation_steps": 2}, **sections)
+    recipe["model"]["from_config"]["attention_dropout"] = 0.1
+    if kind == "lora":
+        recipe["adapter"] = LORA
     return recipe
 
 
@@ -148,6 +168,40 @@ class Attempt:
     def failure(self) -> dict[str, str] | None:
         """failure.json."""
         return json.loads(self.paths.failure.read_text()) if self.paths.failure.exists() else None
+
+
+def last_checkpoint(attempt: Attempt) -> tuple[int, Path]:
+    """(step, folder) of the newest finished checkpoint."""
+    step = max(int(name.split("-")[1]) for name in attempt.words() if name.startswith("checkpoint-"))
+    return step, attempt.paths.out / f"checkpoint-{step}"
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    """All tensors of a folder's safetensors, by name."""
+    from safetensors.torch import load_file
+
+    found: dict[str, Any] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        found.update(load_file(file))
+    assert found
+    return found
+
+
+class WhenTrained:
+    """Does something from another thread once `steps` steps are in the metrics."""
+
+    def __init__(self, attempt: Attempt, steps: int, act: Callable[[], Any]) -> None:
+        self._thread = threading.Thread(target=self._run, args=(attempt, steps, act))
+
+    def _run(self, attempt: Attempt, steps: int, act: Callable[[], Any]) -> None:
+        until(lambda: attempt.paths.metrics.exists() and attempt.paths.metrics.read_bytes().count(b"\n") >= steps)
+        act()
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *error: Any) -> None:
+        self._thread.join()
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:

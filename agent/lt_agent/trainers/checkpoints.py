@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,15 @@ def seal(job: WorkerJob, folder: Path, note: dict[str, Any], word: dict[str, Any
     write_json(folder / NOTE, {**note, "job": job.paths.job, "attempt": job.paths.attempt, "recipe": dict(job.recipe)})
     job.paths.saved.mkdir(parents=True, exist_ok=True)
     write_json(job.paths.saved / folder.name, word)
+
+
+def discard_unfinished(job: WorkerJob) -> None:
+    """Removes what a failed save left in `out/`: no word was given for it, and on a full disk its space is needed."""
+    if not job.paths.out.is_dir():
+        return
+    for folder in job.paths.out.iterdir():
+        if folder.is_dir() and not (job.paths.saved / folder.name).exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from .checkpoints import check_resume, versions
+from .checkpoints import check_resume, discard_unfinished, versions
 from .control import EarlyLeave, Requests
 from .failures import Stopped, TrainingFailure, classify, record
 from .job import WorkerJob, is_main, load_job, say
@@ -83,6 +83,8 @@ def _become_torchrun(file: str, processes: int) -> None:
 
 def _fail(job: WorkerJob, error: Exception) -> int:
     failure = classify(error, _existing(job.paths.out))
+    if is_main():
+        discard_unfinished(job)
     try:
         record(job.paths, failure)
     except OSError as full:

@@ -124,3 +124,18 @@ def test_a_folder_means_its_data_files_in_order(tmp_path: Path) -> None:
     assert [file.name for file in data_files(tmp_path)] == ["a.csv", "b.jsonl"]
     with pytest.raises(BadRow, match="no such file"):
         data_files(tmp_path / "gone.jsonl")
+
+
+def test_the_shipped_questions_and_answers_are_whole() -> None:
+    """The demo and the tiny recipes learn from them: both languages alike, short, each question once."""
+    import lt_recipes
+
+    file = Path(lt_recipes.__file__).parent / "data" / "gpu_box_qa.jsonl"
+    rows = [convert(row, "messages")["messages"] for _, row in read_rows(file)]
+    assert len(rows) >= 200
+    assert all([message["role"] for message in row] == ["user", "assistant"] for row in rows)
+    questions = [row[0]["content"] for row in rows]
+    assert len(set(questions)) == len(rows)
+    chinese = [q for q in questions if any("\u4e00" <= letter <= "\u9fff" for letter in q)]
+    assert len(chinese) == len(rows) // 2
+    assert all(len(row[1]["content"].split()) <= 42 for row in rows)
