@@ -123,8 +123,9 @@ class Home:
         except FileNotFoundError:
             pass
         self.make()
-        fresh = self.owner_file.with_name(f"owner.{os.getpid()}")
-        write_bytes(fresh, new_ulid().encode() + b"\n")
+        owner = new_ulid()
+        fresh = self.owner_file.with_name(f"owner.{owner}")
+        write_bytes(fresh, owner.encode() + b"\n")
         try:
             os.link(fresh, self.owner_file)  # the first of two at once wins
         except FileExistsError:

@@ -103,7 +103,7 @@ def _each(refs: tuple[str, ...], what: str, ask: Callable[[Client, Job], Request
         if wait:
             for job in jobs:
                 rested = client.wait(job.id)
-                told = why(rested.reason, rested.message)
+                told = why(rested.reason, rested.message, rested.exit_code)
                 note(phrase("follow_end", job=job.name, state=state(rested.state), why=told))
         if as_json:
             emit_json(settled)

@@ -92,7 +92,7 @@ def tell_end(client: Client, job: Job) -> int:
     """Says how the job ended and where its checkpoints are; the exit code."""
     if not job.resting:  # only an older attempt was followed
         return 0
-    note(phrase("follow_end", job=job.name, state=state(job.state), why=why(job.reason, job.message)))
+    note(phrase("follow_end", job=job.name, state=state(job.state), why=why(job.reason, job.message, job.exit_code)))
     if job.pull_state in ("pending", "pulling"):
         note(phrase("coming_home", job=job.name))
     elif job.pull_state == "pulled":

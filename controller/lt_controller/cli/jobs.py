@@ -59,7 +59,14 @@ def wait(refs: tuple[str, ...], timeout: str | None, pulled: bool, as_json: bool
                 raise
             ended.append(job)
             if not as_json:
-                note(phrase("follow_end", job=job.name, state=state(job.state), why=why(job.reason, job.message)))
+                note(
+                    phrase(
+                        "follow_end",
+                        job=job.name,
+                        state=state(job.state),
+                        why=why(job.reason, job.message, job.exit_code),
+                    )
+                )
     if as_json:
         emit_json(ended)
     return 0 if all(job.state in ("succeeded", "paused") for job in ended) else 1
@@ -74,7 +81,7 @@ def _row(job: Job, reach: Reachability | None) -> tuple[str, ...]:
         duration(job.eta) if job.eta is not None else "",
         state(job.pull_state),
         ago(job.created_at),
-        why(job.reason, job.message) if job.resting else "",
+        why(job.reason, job.message, job.exit_code) if job.resting else "",
     )
 
 

@@ -62,7 +62,7 @@ def _about(client: Client, job: Job, attempts: list[Attempt]) -> None:
             ("kind", f"{job.kind}{' ' + job.method if job.method else ''}"),
             ("recipe" if job.kind == "recipe" else "command", job.recipe),
             ("state", state(job.state)),
-            ("why", why(job.reason, job.message) if job.resting else ""),
+            ("why", why(job.reason, job.message, job.exit_code) if job.resting else ""),
             ("exit code", job.exit_code),
             ("step", steps(job)),
             ("left", duration(job.eta) if job.eta is not None else ""),

@@ -40,7 +40,7 @@ def submit(
         return _submitted(client, client.submit(host, recipe, overrides, name=name), follow, as_json)
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command()
 @click.argument("host")
 @click.option("--gpus", type=click.IntRange(0), help="how many GPUs to wait for; without it one, if the host has any")
 @click.option("--pull", multiple=True, metavar="GLOB", help="files to bring home, as 'out/**'; may be repeated")

@@ -59,7 +59,7 @@ REASONS: dict[str, str] = {
     "missing_module": "缺少 Python 包",
     "model_not_found": "找不到模型",
     "resume_incomplete": "检查点缺少精确恢复所需的内容",
-    "exit_code": "以非零退出码结束",
+    "exit_code": "退出码",
     "signal": "被信号终止",
     "host_rebooted": "主机重启",
     "container_restarted": "容器重启",

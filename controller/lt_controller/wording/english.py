@@ -29,7 +29,7 @@ REASONS: dict[str, str] = {
     "missing_module": "a Python package is missing",
     "model_not_found": "the model was not found",
     "resume_incomplete": "the checkpoint lacks what an exact resume needs",
-    "exit_code": "ended with an exit code",
+    "exit_code": "exit code",
     "signal": "ended by a signal",
     "host_rebooted": "the host was restarted",
     "container_restarted": "the container was restarted",

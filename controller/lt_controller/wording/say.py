@@ -51,7 +51,7 @@ def state(word: str, lang: str | None = None) -> str:
     return str(_catalogue(lang).WORDS.get(word, safe(word)))
 
 
-def why(reason: str | None, message: str | None = None, lang: str | None = None) -> str:
+def why(reason: str | None, message: str | None = None, exit_code: int | None = None, lang: str | None = None) -> str:
     """Why a job ended: its typed reason, with the worker's own word. An error that ended it is told as such."""
     if message and message.startswith("{"):
         try:
@@ -62,6 +62,8 @@ def why(reason: str | None, message: str | None = None, lang: str | None = None)
             return say(stored, lang).message
     told = _catalogue(lang).REASONS.get(reason or "", safe((reason or "").replace("_", " ")))
     word = safe(message)
+    if reason == "exit_code" and exit_code is not None:
+        told += f" {exit_code}"
     return f"{told}: {word}" if told and word else told or word
 
 
@@ -71,7 +73,7 @@ def event(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
     catalogue = _catalogue(lang)
     if code == "state":
         told = state(str(params.get("state", "?")), lang)
-        reason = why(str(params["reason"]), None, lang) if params.get("reason") else ""
+        reason = why(str(params["reason"]), None, params.get("exit_code"), lang) if params.get("reason") else ""
         return f"{told} ({reason})" if reason and reason != told else told
     if code in catalogue.EVENTS:
         return fill(catalogue.EVENTS[code], params)
