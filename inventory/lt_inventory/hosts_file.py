@@ -196,7 +196,8 @@ def _line_of(lines: list[str], path: list[str]) -> int:
     """The line where `path` is set, as near as a search by table header and key gets; 1 where it is not found."""
     best = 1
     for depth in range(len(path), 0, -1):
-        header = re.compile(r"\s*\[\s*" + r"\s*\.\s*".join(_key(part) for part in path[:depth]) + r"\s*\]")
+        end = r"\s*[\].]" if depth == len(path) else r"\s*\]"
+        header = re.compile(r"\s*\[\s*" + r"\s*\.\s*".join(_key(part) for part in path[:depth]) + end)
         for number, line in enumerate(lines, start=1):
             if not header.match(line):
                 continue
