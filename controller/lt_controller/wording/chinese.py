@@ -65,6 +65,8 @@ REASONS: dict[str, str] = {
     "container_restarted": "容器重启",
     "supervisor_killed": "监督进程被杀",
     "error": "失败",
+    "exception": "训练出错",
+    "start_failed": "无法启动",
 }
 
 EVENTS: dict[str, str] = {
@@ -73,14 +75,47 @@ EVENTS: dict[str, str] = {
     "rotated": "主机上的 {name} 已删除：有更新的检查点",
     "disk_low": "主机磁盘快满了[：剩余 {free:size}]",
     "plan": "计划 {total_steps} 步",
-    "env": "环境：{state}[，{python}][，{packages} 个包][，{seconds:time}]",
+    "env_existing": "环境：{python}",
+    "env_cached": "环境：以前已构建（{python}）",
+    "env_waiting": "环境：另一个任务正在构建",
+    "env_building": "环境：构建中[，{packages} 个包]",
+    "env_built": "环境：已构建[，用时 {seconds:time}]",
+    "collect_skipped": "没有收集：{paths}",
     "samples_unavailable": "没有 {what} 的测量值[：{why}]",
     "pulled": "{name} 已取回并校验",
     "unreadable_event": "一条无法读取的事件（{bytes} 字节）",
 }
 
 #: `lt host check` 的结论，按代码。
-CHECKS: dict[str, tuple[str, str]] = {}
+CHECKS: dict[str, tuple[str, str]] = {
+    "no_python": ("没有代理程序可用的 Python 3.9 或更新版本", "{remedy}"),
+    "not_linux": ("{finding}", "lt 只在 Linux 主机上运行任务"),
+    "odd_machine": ("{finding}", "没有对应的 torch 包：请指定带 torch 的 Python"),
+    "musl": ("{finding}", "torch 没有 musl 的包：请使用 glibc 镜像"),
+    "driver_fails": ("NVIDIA 驱动没有回应", "有 nvidia-smi 但找不到 GPU：驱动损坏，或容器没有分到 GPU"),
+    "other_gpu": ("{finding}", "lt 只分配 NVIDIA GPU：这类任务请用 --gpus 0"),
+    "no_gpu": ("无", "这里的任务在 CPU 上训练"),
+    "gpu_busy": ("{finding}", "在主机上用 nvidia-smi 查看是谁占用；lt 只计自己的任务"),
+    "torch_built": ("没有：第一个任务会用 uv 构建环境", ""),
+    "torch_cpu": ("{finding}", "这个 torch 是 CPU 版：用 --python 指定另一个"),
+    "torch_too_new": ("{finding}", "驱动不支持这么新的 CUDA：更新驱动，或让 lt 构建环境"),
+    "no_disk": ("不了解存放任务的磁盘", "看看文件夹能否创建"),
+    "read_only": ("存放任务的文件夹不可写", "用 --root 换一个文件夹"),
+    "disk_full": ("{finding}", "腾出空间，或把 --root 放到数据盘"),
+    "few_inodes": ("{finding}", "删除小文件，或换一个 --root"),
+    "disk_small": ("{finding}", "几个检查点就会写满：把 --root 放到数据盘"),
+    "disk_network": ("{finding}", "共享且较慢；没有文件事件，消息最多延迟两秒"),
+    "memory_unknown": ("未知", ""),
+    "memory_small": ("{finding}", "加载 7B 模型约需 15 GiB"),
+    "rsync_local": ("这里不需要", ""),
+    "no_rsync": ("没有：文件以 tar 传输，上传不能续传", "{remedy}"),
+    "clock_unknown": ("未比较", ""),
+    "clock_off": ("{finding}", "lt 会校正显示的时间；请校准时钟（NTP）"),
+    "few_watches": ("{finding}", "任务消息最多延迟两秒；root 可调大 fs.inotify.max_user_watches"),
+    "container": ("是", "确认 --root 所在磁盘不会随容器消失"),
+    "lease_over": ("{finding}", "续租后用 lt host edit NAME --until … 修改"),
+    "lease_short": ("{finding}", "取回重要的内容：lt pull"),
+}
 
 PHRASES: dict[str, str] = {
     "big_entry": "{size:size}，{files} 个文件：{entry}",

@@ -145,7 +145,31 @@ ERRORS: dict[str, tuple[str, str]] = {
         "lt host show HOST 列出已有的解释器；用 env.python 指定",
     ),
     "uv_missing": ("主机上没有 uv，也无法发送。", "在那里安装 uv：https://docs.astral.sh/uv/"),
+    "python_too_old": ("[{host} 上的]{python} 是 Python {version}；需要 {needed}。", "用 env.python 指定另一个"),
+    "machine_unsupported": ("没有适用于 {machine}[（{host}）] 的 torch 包。", "用 env.python 指定带 torch 的 Python"),
+    "libc_unsupported": (
+        "这些包需要 {needed}，而主机[ {host}] 是 {libc}。",
+        "换较新的镜像，或用 env.python 指定带 torch 的 Python",
+    ),
+    "unknown_lock": ("没有锁文件 {lock}。", "lt recipe show sft-lora 展示如何指定"),
+    "gpu_mix": ("[{host} 的] GPU 没有一个 torch 构建能同时支持：{gpus}。", "用 env.python 指定带 torch 的 Python"),
+    "gpu_too_old": (
+        "torch 已不支持[ {host} 的] {gpu}。",
+        "resources.gpus=0 使用 CPU；或用 env.python 指定带旧版 torch 的 Python",
+    ),
+    "driver_too_old": (
+        "[{host} 的]驱动 {driver} 最高支持 CUDA {cuda}：torch 需要驱动 {needed} 或更新。",
+        "更新驱动，或用 env.python 指定适配的 Python",
+    ),
+    "accelerator_unsupported": (
+        "lt 只为 NVIDIA GPU 构建环境，而[ {host} 是] {kind}。",
+        "用 env.python 指定带相应 torch 的 Python",
+    ),
+    "tool_not_pushed": ("无法把 {tool} 放到 {host}[：{detail}]。", "在那里安装它，或用 env.python 指定齐备的 Python"),
+    "wheel_missing": ("本机无法获取适用于 {platform} 的包 {package}[：{detail}]。", "检查本机的 pip 设置和网络"),
     # 代理程序
+    "agent_not_pushed": ("无法把代理程序放到 {host}（退出码 {exit}）[：{detail}]。", "lt host check {host}"),
+    "agent_missing": ("代理程序已不在 {host} 上。", "重试，会重新发送"),
     "agent_failed": ("主机上的代理程序失败[：{problem}][ {kind}]。", "lt host check HOST"),
     "agent_error": ("主机上的代理程序失败：{message}。", "lt show JOB"),
     "bad_name": ("{name} 不能作为文件夹名。", "换一个名字"),

@@ -35,6 +35,8 @@ REASONS: dict[str, str] = {
     "container_restarted": "the container was restarted",
     "supervisor_killed": "its supervisor was killed",
     "error": "failed",
+    "exception": "an error in the training",
+    "start_failed": "it could not be started",
 }
 
 EVENTS: dict[str, str] = {
@@ -43,7 +45,12 @@ EVENTS: dict[str, str] = {
     "rotated": "{name} was deleted on the host: newer ones are there",
     "disk_low": "the host's disk is getting full[: {free:size} free]",
     "plan": "{total_steps} steps planned",
-    "env": "environment: {state}[, {python}][, {packages} packages][, {seconds:time}]",
+    "env_existing": "environment: {python}",
+    "env_cached": "environment: built before ({python})",
+    "env_waiting": "environment: another job is building it",
+    "env_building": "environment: building[, {packages} packages]",
+    "env_built": "environment: built[ in {seconds:time}]",
+    "collect_skipped": "not collected: {paths}",
     "samples_unavailable": "no measurements of {what}[: {why}]",
     "pulled": "{name} is at home, verified",
     "unreadable_event": "an event that can't be read ({bytes} bytes)",

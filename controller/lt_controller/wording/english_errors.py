@@ -177,7 +177,46 @@ ERRORS: dict[str, tuple[str, str]] = {
         "lt host show HOST lists the ones it has; env.python names one",
     ),
     "uv_missing": ("The host has no uv, and none could be sent.", "install uv there: https://docs.astral.sh/uv/"),
+    "python_too_old": ("{python}[ on {host}] is Python {version}; {needed} is needed.", "name another with env.python"),
+    "machine_unsupported": (
+        "There are no torch packages for {machine}[, which {host} is].",
+        "name a Python that has torch: env.python",
+    ),
+    "libc_unsupported": (
+        "The packages need {needed}, and [{host}]the host has {libc}.",
+        "use a newer image, or name a Python that has torch: env.python",
+    ),
+    "unknown_lock": ("There is no lock {lock}.", "lt recipe show sft-lora shows how one is named"),
+    "gpu_mix": (
+        "[{host} has ]GPUs that no one build of torch runs on: {gpus}.",
+        "name a Python that has torch: env.python",
+    ),
+    "gpu_too_old": (
+        "torch no longer runs on {gpu}[ of {host}].",
+        "resources.gpus=0 uses the CPU; env.python names a Python with an older torch",
+    ),
+    "driver_too_old": (
+        "The driver {driver}[ of {host}] runs CUDA {cuda} at most: torch needs driver {needed} or newer.",
+        "update the driver, or name a Python whose torch fits it: env.python",
+    ),
+    "accelerator_unsupported": (
+        "lt builds environments for NVIDIA GPUs only, and [{host} has ]{kind}.",
+        "name a Python that has torch for it: env.python",
+    ),
+    "tool_not_pushed": (
+        "{tool} could not be put on {host}[: {detail}].",
+        "install it there, or name a Python that has all: env.python",
+    ),
+    "wheel_missing": (
+        "The package {package} for {platform} could not be fetched here[: {detail}].",
+        "check this machine's pip settings and network",
+    ),
     # The agent
+    "agent_not_pushed": (
+        "The agent could not be put on {host} (exit code {exit})[: {detail}].",
+        "lt host check {host}",
+    ),
+    "agent_missing": ("The agent is no longer on {host}.", "try again: it is sent anew"),
     "agent_failed": ("The agent on the host failed[: {problem}][ {kind}].", "lt host check HOST"),
     "agent_error": ("The agent on the host failed: {message}.", "lt show JOB"),
     "bad_name": ("{name} can't be the name of a folder.", "choose another name"),

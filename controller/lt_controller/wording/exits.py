@@ -14,7 +14,6 @@ _EXITS = {
             "bad_name",
             "bad_pattern",
             "bad_recipe",
-            "bad_size",
             "bad_time",
             "empty_dataset",
             "empty_folder",

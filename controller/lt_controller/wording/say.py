@@ -75,12 +75,14 @@ def event(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
         told = state(str(params.get("state", "?")), lang)
         reason = why(str(params["reason"]), None, params.get("exit_code"), lang) if params.get("reason") else ""
         return f"{told} ({reason})" if reason and reason != told else told
+    if code in ("error", "note", "ended_before_start") and "code" in params:
+        return say(dict(params), lang).message
+    if code == "env":
+        code = f"env_{params.get('state')}"
     if code in catalogue.EVENTS:
         return fill(catalogue.EVENTS[code], params)
     if code in catalogue.ERRORS:
         return say(LtError(code, **{k: v for k, v in params.items() if k != "code"}), lang).message
-    if code == "ended_before_start" and "code" in params:
-        return say(dict(params), lang).message
     rest = ", ".join(f"{key}: {_shown(value)}" for key, value in params.items())
     return safe(code.replace("_", " ")) + (f" ({rest})" if rest else "")
 
@@ -90,7 +92,8 @@ def check(code: str, params: Mapping[str, Any], finding: str, remedy: str, lang:
     found = _catalogue(lang).CHECKS.get(code)
     if found is None:
         return safe(finding), safe(remedy)
-    return fill(found[0], params), fill(found[1], params) if remedy else ""
+    fields = {**params, "finding": finding, "remedy": remedy}
+    return fill(found[0], fields), fill(found[1], fields) if remedy else ""
 
 
 def phrase(key: str, lang: str | None = None, **params: Any) -> str:
