@@ -6,7 +6,7 @@ import difflib
 import fcntl
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,8 +70,7 @@ class HostsFile:
         """The host `name`. Raises LtError `no_such_host{host, near}`, `hosts_file_invalid`."""
         hosts = self.load()
         if name not in hosts:
-            near = difflib.get_close_matches(name, hosts, n=1)
-            raise LtError("no_such_host", host=name, near=near[0] if near else "")
+            raise LtError("no_such_host", host=name, near=_nearest(name, hosts))
         return hosts[name]
 
     def add(self, host: Host) -> None:
@@ -182,10 +181,7 @@ class _Reader:
         return host if len(self._problems) == before else None
 
     def _field_problem(self, name: str, problem: FieldProblem) -> None:
-        hint = ""
-        if problem.unknown:
-            near = difflib.get_close_matches(problem.key, [*FIELDS, "env"], n=1)
-            hint = near[0] if near else ""
+        hint = _nearest(problem.key, [*FIELDS, "env"]) if problem.unknown else ""
         self._problem(["hosts", name, *problem.key.split(".")], problem.message, hint)
 
     def _problem(self, path: list[str], message: str, hint: str = "") -> None:
@@ -214,6 +210,13 @@ def _line_of(lines: list[str], path: list[str]) -> int:
             return best
     key = re.compile(rf"\s*{_key(path[0])}\s*[=.]")
     return next((number for number, line in enumerate(lines, start=1) if key.match(line)), 1)
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that `word` was probably meant to be, or an empty text."""
+    near = difflib.get_close_matches(word, known, n=3)
+    # Letters in another order are the commonest slip, and difflib's measure does not favour them.
+    return next((other for other in near if sorted(other) == sorted(word)), near[0] if near else "")
 
 
 def _key(text: str) -> str:

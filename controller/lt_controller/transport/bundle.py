@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import json
 import os
 import shutil
@@ -17,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lt_agent
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import fsync_folder, write_json
+from lt_controller import __version__
 from lt_controller.home import Home
 
 from .wheels import platform_tags, wheel_for
@@ -84,7 +85,7 @@ def _key(facts: Mapping[str, Any]) -> str:
                 newest = max(newest, os.stat(os.path.join(folder, name)).st_mtime_ns)
                 count += 1
     versions = [f"{name}={_version(name)}" for name in _DEPENDENCIES]
-    text = "\0".join([lt_agent.__version__, str(_package()), str(newest), str(count), *versions, *platform_tags(facts)])
+    text = "\0".join([__version__, str(_package()), str(newest), str(count), *versions, *platform_tags(facts)])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -158,7 +159,11 @@ def _belongs(member: str, wanted: str) -> bool:
 
 
 def _package() -> Path:
-    return Path(str(lt_agent.__file__)).parent
+    # Found, not imported: what the agent's modules do is for the host.
+    spec = importlib.util.find_spec("lt_agent")
+    if spec is None or spec.origin is None:
+        raise LtError("installation_damaged", missing="lt_agent")
+    return Path(spec.origin).parent
 
 
 def _version(name: str) -> str:
