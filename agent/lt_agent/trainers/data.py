@@ -11,6 +11,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 from lt_agent.formats import BadRow, convert, data_files, read_rows
 
 from .failures import TrainingFailure
+from .hub import is_hub_id
 from .job import WorkerJob, say
 
 
@@ -97,7 +98,7 @@ def _load(entry: Mapping[str, Any], job: WorkerJob) -> Any:
     import datasets
 
     path = str(entry["path"])
-    if not Path(path).exists() and _looks_like_hub_id(path):
+    if is_hub_id(path):
         return _load_from_hub(entry)
     data_files(Path(path))
     try:
@@ -188,10 +189,6 @@ def _join(parts: Sequence[Any], entries: Sequence[Mapping[str, Any]]) -> Any:
             "messages and sharegpt go together, and so do alpaca and prompt_completion with lists of messages",
         )
     return parts[0] if len(parts) == 1 else datasets.concatenate_datasets(list(parts))
-
-
-def _looks_like_hub_id(path: str) -> bool:
-    return not path.startswith(("/", ".", "~")) and path.count("/") <= 1
 
 
 def _first_line(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Mapping
 
 from .failures import TrainingFailure
+from .hub import find_on_hub
 from .job import WorkerJob, say
 from .tokenizer import TEMPLATE, train_tokenizer
 
@@ -116,47 +117,6 @@ def load_adapter(model: Any, path: str) -> Any:
     if not (Path(path) / "adapter_config.json").is_file():
         raise TrainingFailure("model_not_found", f"adapter.path: there is no adapter at {path}")
     return PeftModel.from_pretrained(model, path, is_trainable=True)
-
-
-def find_on_hub(name: str, revision: str | None) -> None:
-    """Asks once, before anything is loaded, whether `name` is a model here or on the hub.
-
-    Raises TrainingFailure `model_not_found` with the reason: what the loaders say without a network is a long story.
-    """
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    if Path(name).is_dir():
-        return
-    if name.startswith(("/", ".", "~")) or name.count("/") > 1:
-        raise TrainingFailure("model_not_found", f"there is no model folder {name} on this host")
-    try:
-        hf_hub_download(name, "config.json", revision=revision)
-    except GatedRepoError as error:
-        why = f"{name} is gated: ask for access on its page, and give the job a token that has it"
-        raise TrainingFailure("model_not_found", why) from error
-    except RepositoryNotFoundError as error:
-        why = f"the hub has no model {name}, or it is private and the job has no token for it"
-        raise TrainingFailure("model_not_found", why) from error
-    except RevisionNotFoundError as error:
-        raise TrainingFailure("model_not_found", f"{name} has no revision {revision}") from error
-    except LocalEntryNotFoundError as error:
-        why = (
-            f"{name} is not in this host's cache, and the hub can't be reached from here; set hf_endpoint or a proxy "
-            "for the host, or copy the model there and name it by its path (host:/path)"
-        )
-        raise TrainingFailure("model_not_found", why) from error
-    except EntryNotFoundError as error:
-        raise TrainingFailure("model_not_found", f"{name} has no config.json: it is no transformers model") from error
-    except HFValidationError as error:
-        raise TrainingFailure("model_not_found", f"{name!r} is neither a folder on this host nor a hub id") from error
 
 
 def _trusted(model: Mapping[str, Any]) -> bool:

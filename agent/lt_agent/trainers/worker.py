@@ -12,6 +12,7 @@ from pathlib import Path
 from .checkpoints import check_resume, discard_unfinished, versions
 from .control import EarlyLeave, Requests
 from .failures import Stopped, TrainingFailure, classify, record
+from .hub import settle_reach
 from .job import WorkerJob, is_main, load_job, say
 from .quiet import quiet_environment
 from .registry import MODULES, trainer_for
@@ -58,6 +59,7 @@ def _train(job: WorkerJob) -> None:
             resumed = check_resume(job.resume, job.processes)
             say(f"resuming from {job.resume.path.name}")
         job.paths.out.mkdir(parents=True, exist_ok=True)
+        settle_reach(job)
         train(job, requests, leave, resumed)
     finally:
         leave.disarm()

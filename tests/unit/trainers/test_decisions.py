@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import math
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from lt_agent.trainers.checkpoints import missing_state
 from lt_agent.trainers.control import Requests
 from lt_agent.trainers.data import data_digest, pick_rows
 from lt_agent.trainers.failures import TrainingFailure, classify
+from lt_agent.trainers.hub import needs_hub, settle_reach
 from lt_agent.trainers.job import load_job
 from lt_agent.trainers.progress import (
     Goal,
@@ -189,3 +192,28 @@ def test_the_reason_is_found_by_type_also_under_other_errors(error: Exception, r
             raise RuntimeError("while saving") from inner
     except RuntimeError as outer:
         assert classify(outer, tmp_path).reason == reason
+
+
+def test_an_unreachable_hub_is_asked_once_and_then_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = tiny_recipe(tmp_path / "d.jsonl", model={"from_config": None, "name_or_path": "nobody/nothing"})
+    job = load_job(Attempt(tmp_path / "a", recipe).paths.worker)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        for name in ("HF_HUB_OFFLINE", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        settle_reach(job)
+        assert os.environ.get("HF_HUB_OFFLINE") == "1"
+        monkeypatch.delenv("HF_HUB_OFFLINE")
+        taken.listen()
+        settle_reach(job)
+        assert "HF_HUB_OFFLINE" not in os.environ
+
+
+def test_a_recipe_of_files_needs_no_hub(tmp_path: Path) -> None:
+    data = tmp_path / "d.jsonl"
+    data.touch()
+    assert not needs_hub(load_job(Attempt(tmp_path / "a", tiny_recipe(data)).paths.worker))
+    hub = tiny_recipe(data)
+    hub["datasets"].append({"path": "owner/rows", "type": "text"})
+    assert needs_hub(load_job(Attempt(tmp_path / "b", hub).paths.worker))

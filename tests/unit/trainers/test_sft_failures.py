@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import lt_agent
 from support.training import ROWS, Attempt, full_or_lora, last_checkpoint, tiny_recipe
 
 torch = pytest.importorskip("torch")
@@ -123,3 +126,15 @@ def test_a_failed_save_leaves_nothing_behind(data: Path, tmp_path: Path) -> None
     assert attempt.run_inside() == 1
     assert attempt.words() == {"checkpoint-2"}
     assert [path.name for path in attempt.paths.out.iterdir() if path.is_dir()] == ["checkpoint-2"]
+
+
+def test_a_python_without_the_libraries_is_named(data: Path, tmp_path: Path) -> None:
+    attempt = Attempt(tmp_path / "a", full_or_lora(data, "lora"))
+    environment = {"PYTHONPATH": str(Path(lt_agent.__file__).parents[1]), "PATH": os.environ["PATH"]}
+    bare = [sys.executable, "-S", "-m", "lt_agent.trainers", str(attempt.paths.worker)]
+    assert subprocess.run(bare, env=environment, capture_output=True, timeout=60, check=False).returncode == 1
+    failure = attempt.failure()
+    assert failure is not None
+    assert failure["reason"] == "missing_module"
+    assert "torch, transformers, trl, accelerate, datasets, peft" in failure["message"]
+    assert sys.executable in failure["message"]
