@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -132,8 +133,9 @@ class PrivateSshd:
         if process is None:
             return
         if process.poll() is None:
+            process.send_signal(signal.SIGSTOP)  # or it would let a client in again that we have just cut off
             self._kill_children(process.pid)
-            process.terminate()
+            process.kill()
         process.wait()
 
     def new_host_key(self) -> None:
