@@ -30,7 +30,7 @@ def measure(bench: Bench) -> list[Row]:
         bench.lt("wait", name)
         source = next(bench.attempt_folder(name).rglob("part-1.bin")).parent
         floors.append(_floor(bench, source))
-        bench.lt("rm", name, "--yes")
+        bench.lt("rm", name)
         shutil.rmtree(bench.home.run(name), ignore_errors=True)
         until(lambda s=source: not s.exists(), 60)
     ratio = median(results) / median(floors)

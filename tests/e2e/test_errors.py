@@ -15,7 +15,7 @@ USAGE = 2
 
 @pytest.mark.parametrize(
     "words",
-    [["show"], ["logs"], ["stop"], ["resume"], ["wait"], ["metrics"], ["pull"], ["save"], ["rm", "--yes"]],
+    [["show"], ["logs"], ["stop"], ["resume"], ["wait"], ["metrics"], ["pull"], ["save"], ["rm"]],
     ids=lambda words: words[0],
 )
 def test_a_job_that_does_not_exist(laptop: Laptop, words: list[str]) -> None:

@@ -41,7 +41,7 @@ def test_a_host_is_added_by_its_fingerprint_and_looked_over(laptop: Laptop, tmp_
         assert "box" in laptop.lt("host", "ls").stdout
         check = laptop.lt("host", "check", "box", code=None)
         assert re.search("python", check.stdout, re.IGNORECASE) and re.search("rsync", check.stdout)
-        laptop.lt("host", "rm", "box", "--yes")
+        laptop.lt("host", "rm", "box")
         assert "box" not in laptop.lt("host", "ls").stdout
     finally:
         made.sshd.stop()

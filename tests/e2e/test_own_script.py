@@ -50,6 +50,7 @@ def test_a_script_runs_with_its_folder_and_its_results_come_home(laptop: Laptop,
 def test_code_edited_right_after_submit_does_not_change_what_runs(laptop: Laptop, box: SshHost) -> None:
     script = laptop.work / "say.py"
     script.write_text("print('as submitted')\n")
+    laptop.lt("host", "check", "box", code=None)
     port = box.sshd.port
     box.sshd.stop()  # so that nothing can travel before the edit
     name = laptop.run("box", "python3", "say.py")
@@ -101,16 +102,17 @@ def test_the_local_host_runs_the_same_way(laptop: Laptop, tmp_path: Path) -> Non
 def test_a_removed_job_leaves_no_file_on_the_host_and_is_refused_while_it_runs(laptop: Laptop, box: SshHost) -> None:
     name = laptop.run("box", "sleep", "600")
     job = laptop.wait_state(name, "running")
-    refused = laptop.lt("rm", name, "--yes", code=None)
+    refused = laptop.lt("rm", name, code=None)
     assert refused.returncode != 0 and name in refused.stderr
     laptop.lt("stop", name)
     laptop.wait_state(name, "cancelled")
-    laptop.lt("rm", name, "--yes")
+    laptop.lt("rm", name)
     until(lambda: not (box.root / "jobs" / job["id"]).exists(), 20, "the job's folder on the host is gone")
     assert name not in laptop.lt("ps", "-a").stdout
 
 
 def test_a_submit_returns_at_once_although_the_host_is_slow_to_answer(laptop: Laptop, box: SshHost) -> None:
+    laptop.lt("host", "check", "box", code=None)
     box.sshd.stop()
     began = time.monotonic()
     name = laptop.run("box", "true")

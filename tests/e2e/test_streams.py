@@ -15,7 +15,7 @@ from support.sshd import SshHost
 from support.wait import until
 
 # Clear the screen, set the clipboard, change the title, move the cursor, 8-bit CSI, bad UTF-8, a bell, a lone CR.
-NASTY = b"\x1b[2Jgone \x1b]52;c;cm0gLXJmIC8=\x07clip \x1b]0;title\x07 \x1b[10;10H \x9b31m \xff\xfe \x07 \x08\x08 a\rb\n"
+NASTY = b"\x1b[2Jgone \x1b]52;c;cm0gLXJmIC8=\x07clip \x1b]0;title\x07 \x1b[10;10H \x9b31m \xff\xfe \x07 \x08\x08 \nan old state\rthe new one\n"
 
 
 def test_a_log_cut_three_times_in_the_middle_is_home_byte_for_byte(laptop: Laptop, box: SshHost) -> None:
@@ -175,6 +175,7 @@ def test_metrics_of_a_script_that_writes_half_lines_and_nonsense_survive(laptop:
 def test_home_keeps_the_jobs_own_record(laptop: Laptop, box: SshHost) -> None:
     name = laptop.run("box", "sh", "-c", "echo one; echo two")
     laptop.lt("wait", name)
-    record: Path = laptop.home / "runs" / name / ".lt"
-    until(lambda: (record / "log").exists() and (record / "log").read_bytes() == b"one\ntwo\n", 20, "the log's copy")
-    assert (record / "spec.json").exists() and (record / "events.jsonl").exists()
+    record: Path = laptop.home / "runs" / name / ".lt" / "1"
+    until((record / "exit.json").exists, 20, "the record at home")
+    assert (record / "log").read_bytes() == b"one\ntwo\n"
+    assert (record / "spec.json").exists() and b"running" in (record / "events.jsonl").read_bytes()

@@ -134,11 +134,11 @@ class Laptop:
             ) from None
 
     def wait_by_command(self, name: str, *states: str, timeout: float = 60) -> dict[str, Any]:
-        """As `wait_state`, typing `lt ps` now and then as a person would: it starts a controller where none runs."""
+        """As `wait_state`, starting a controller where none runs."""
 
         def there() -> bool:
             if self.controller() is None:
-                self.lt("ps", "-a")
+                self.lt("controller", "start")
             return self.job(name).get("state") in states
 
         until(there, timeout, f"{name} in {states}")
