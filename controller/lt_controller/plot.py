@@ -23,19 +23,16 @@ def plot(points: Sequence[tuple[float, float]], *, width: int = 72, height: int 
     columns = _columns(usable, x_low, x_high, width * 2)
     cells = [[0] * width for _ in range(height)]
     rows = height * 4
-    previous: tuple[int, int] | None = None
+    last: tuple[int, int] | None = None  # the column and row that the line has come to
     for column, values in enumerate(columns):
         if not values:
             continue
         top, bottom = (_row(value, y_low, y_high, rows) for value in (max(values), min(values)))
-        if previous is not None:  # join with what came before, so that the curve is a line
-            last_column, last_row = previous
-            for step in range(last_column + 1, column):
-                share = (step - last_column) / (column - last_column)
-                _dot(cells, step, round(last_row + ((top + bottom) // 2 - last_row) * share))
+        if last is not None:
+            _join(cells, last, (column, min(max(last[1], top), bottom)))
         for row in range(top, bottom + 1):
             _dot(cells, column, row)
-        previous = column, (top + bottom) // 2
+        last = column, _row(values[-1], y_low, y_high, rows)
     return _frame(cells, (x_low, x_high), (y_low, y_high), title)
 
 
@@ -51,6 +48,17 @@ def _row(value: float, low: float, high: float, rows: int) -> int:
     if high == low:
         return rows // 2
     return rows - 1 - round((value - low) / (high - low) * (rows - 1))
+
+
+def _join(cells: list[list[int]], start: tuple[int, int], end: tuple[int, int]) -> None:
+    """Draws from one dot to another, without a gap in the steep parts."""
+    row = start[1]
+    for column in range(start[0] + 1, end[0] + 1):
+        share = (column - start[0]) / (end[0] - start[0])
+        target = round(start[1] + (end[1] - start[1]) * share)
+        for between in range(min(row, target), max(row, target) + 1):
+            _dot(cells, column, between)
+        row = target
 
 
 def _dot(cells: list[list[int]], column: int, row: int) -> None:

@@ -64,7 +64,7 @@ def open_screen(ctx: click.Context) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `lt` and returns its exit code: 0 done, 1 failed, 2 usage, 3 host unreachable, 4 no such thing."""
     try:
-        result = lt.main(args=None if argv is None else list(argv), prog_name="lt", standalone_mode=False)
+        result = _invoke(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as done:
@@ -89,6 +89,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return tell(LtError("system_error", why=error.strerror or str(error), path=path))
     except Exception as error:
         return tell(_unexpected(error))
+
+
+def _invoke(argv: list[str]) -> object:
+    if "_LT_COMPLETE" in os.environ:  # the shell asks what may come next
+        return lt.main(args=argv, prog_name="lt", standalone_mode=False)
+    # `lt.main` would answer a closed pipe itself, by an exit code that says that the command failed.
+    with lt.make_context("lt", argv) as context:
+        return lt.invoke(context)
 
 
 def tell(error: LtError) -> int:

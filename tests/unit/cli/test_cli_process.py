@@ -1,0 +1,172 @@
+"""The command as a process: quick, quiet, and never a traceback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from support.store import Store
+from support.wait import until
+
+LT = Path(sys.executable).with_name("lt")
+HEAVY = (
+    "fabric",
+    "paramiko",
+    "torch",
+    "transformers",
+    "textual",
+    "sqlite_utils",
+    "pydantic",
+    "rich",
+    "tomlkit",
+    "yaml",
+)
+
+
+@pytest.fixture
+def environment(store: Store) -> dict[str, str]:
+    return {**os.environ, "LT_HOME": str(store.home.path), "LT_LANG": "en", "PYTHONFAULTHANDLER": "1"}
+
+
+def run(*words: str, env: dict[str, str], **named: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(LT), *words], env=env, capture_output=True, text=True, timeout=60, check=False, **named)  # type: ignore[call-overload, no-any-return]
+
+
+def imported(*words: str, env: dict[str, str]) -> set[str]:
+    """The top-level modules that `lt WORDS` has loaded when it ends."""
+    code = "import sys; from lt_controller.cli import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code, *words], env=env, capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["ps"], ["ps", "-a", "--json"], ["logs", "j"], ["host", "--help"]])
+def test_light_commands_load_nothing_heavy(words: list[str], store: Store, environment: dict[str, str]) -> None:
+    store.log(store.job("j", "succeeded"), b"x\n")
+    assert not imported(*words, env=environment) & set(HEAVY)
+
+
+def test_the_client_loads_no_recipes_and_no_ssh(environment: dict[str, str]) -> None:
+    code = "import sys, lt_controller.client; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert not {name.partition(".")[0] for name in done.stdout.split()} & {*HEAVY, "click", "subprocess"}
+
+
+def test_help_lists_every_command_of_the_table(environment: dict[str, str]) -> None:
+    from lt_controller.cli.root import COMMANDS
+
+    out = run("--help", env=environment).stdout
+    for name in COMMANDS:
+        assert f"\n  {name} " in out
+        done = run(name, "--help", env=environment)
+        assert done.returncode == 0 and "Usage: lt " + name in done.stdout, done.stderr
+
+
+def test_lt_alone_tells_what_there_is(environment: dict[str, str]) -> None:
+    done = run(env=environment)
+    assert done.returncode == 0 and "Commands:" in done.stdout
+
+
+def test_a_misspelt_command_is_answered_with_the_nearest(environment: dict[str, str]) -> None:
+    done = run("sumbit", env=environment)
+    assert done.returncode == 2 and "Did you mean submit" in done.stderr
+
+
+def test_a_closed_pipe_is_no_error(store: Store, environment: dict[str, str]) -> None:
+    job = store.job("j", "succeeded")
+    for _ in range(50):
+        store.log(job, b"a line of some length\n" * 1000)
+    process = subprocess.Popen([str(LT), "logs", "j"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(30) == 141
+    assert process.stderr.read() == b""
+
+
+def test_raw_gives_the_bytes_as_they_are(store: Store, environment: dict[str, str]) -> None:
+    data = bytes(range(256)) * 10
+    store.log(store.job("j", "succeeded"), data)
+    done = subprocess.run([str(LT), "logs", "j", "--raw"], env=environment, capture_output=True, check=True)
+    assert done.stdout == data
+
+
+def test_interrupting_a_follow_leaves_the_job_running_and_says_so(store: Store, environment: dict[str, str]) -> None:
+    from lt_controller.engine.server import Server
+
+    server = Server(store.home.controller_sock, lambda request: {})
+    try:
+        store.log(store.job("j"), b"first line\n")
+        process = subprocess.Popen(
+            [str(LT), "logs", "j", "-f"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "first line\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+        assert process.returncode == 130 and "j goes on without you: lt logs j -f" in err
+        assert not list(store.db.execute("SELECT 1 FROM intents"))
+    finally:
+        server.close()
+
+
+def test_a_fault_of_ours_leaves_a_file_and_a_line(store: Store, environment: dict[str, str]) -> None:
+    code = (
+        "import sys; from lt_controller.client import Client; Client.jobs = lambda *a, **k: 1 / 0;"
+        "from lt_controller.cli import main; sys.exit(main(['ps']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr and "ZeroDivisionError" in done.stderr
+    (written,) = store.home.logs.iterdir()
+    assert str(written) in done.stderr and "Traceback" in written.read_text()
+
+
+def test_an_unusable_home_is_told(tmp_path: Path, environment: dict[str, str]) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("controller", "start", env={**environment, "LT_HOME": str(tmp_path / "file" / "home")})
+    assert done.returncode == 1 and "can't be used" in done.stderr and "LT_HOME" in done.stderr
+
+
+def test_recipes_are_listed_shown_made_and_checked(environment: dict[str, str], tmp_path: Path) -> None:
+    assert "tiny-sft" in run("recipe", "ls", env=environment).stdout
+    assert "method: sft" in run("recipe", "show", "tiny-sft", env=environment).stdout
+    mine = tmp_path / "mine.yaml"
+    assert run("recipe", "new", str(mine), "--from", "tiny-sft", env=environment).returncode == 0
+    assert run("recipe", "new", str(mine), env=environment).returncode == 2
+    assert run("recipe", "check", str(mine), env=environment).returncode == 0
+    mine.write_text(mine.read_text().replace("learning_rate", "learning_rat").replace("max_steps: ", "max_steps: x"))
+    done = run("recipe", "check", str(mine), env=environment)
+    assert done.returncode == 2 and "learning_rate" in done.stderr and done.stderr.count("mine.yaml:") == 2
+    assert run("recipe", "show", "tiny-stf", env=environment).returncode == 2
+
+
+def test_a_listing_of_a_thousand_jobs_is_quick(store: Store, environment: dict[str, str]) -> None:
+    store.db.execute("BEGIN")
+    for number in range(1000):
+        store.job(f"job-{number:04d}", "running")
+    store.db.execute("COMMIT")
+
+    def took(argv: list[str]) -> float:
+        best = float("inf")
+        for _ in range(4):
+            start = time.perf_counter()
+            subprocess.run(argv, env=environment, stdout=subprocess.DEVNULL, check=True)
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    floor = took([sys.executable, "-c", "pass"])
+    assert took([str(LT), "ps"]) < 30 * floor  # the goal is 15; a busy machine gets some room
+    assert took([str(LT), "--help"]) < 16 * floor
+
+
+def test_a_controller_starts_for_a_command_and_stops_on_request(environment: dict[str, str]) -> None:
+    assert run("controller", "status", env=environment).returncode == 1
+    assert run("controller", "start", env=environment).returncode == 0
+    assert '"running": true' in run("controller", "status", "--json", env=environment).stdout
+    assert run("controller", "stop", env=environment).returncode == 0
+    until(lambda: run("controller", "status", env=environment).returncode == 1, 10)
