@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from . import judge, leases, locks, procs, supervisor, tickets, wakeups
@@ -88,6 +89,10 @@ class _Dispatcher:
         gc.freeze()  # so that the collector does not write to memory shared with the children
         busy_at = time.monotonic()
         try:
+            self._dispatch()
+            with contextlib.suppress(OSError):
+                # Whoever was here before us may have died with its supervisors.
+                self._fork(lambda: _judge_all_and_leave(self._root, self._lease, self._bundle))
             while True:
                 waiting = self._dispatch()
                 if waiting or self._children:
@@ -170,8 +175,10 @@ class _Dispatcher:
         if claim is None:
             return _BUSY
         try:
-            if not paths.exit.exists() and not paths.supervisor.exists():
-                write_outcome(paths, ExitRecord(**{**record.__dict__, "finished_at": time.time()}))
+            began = paths.exit.exists() or paths.supervisor.exists()
+            # On a full disk the next look tries again; the others need not wait for that.
+            if not began and not write_outcome(paths, replace(record, finished_at=time.time()), lambda: False):
+                return _BUSY
             tickets.remove(self._lease, name)
         finally:
             os.close(claim)
@@ -188,7 +195,7 @@ class _Dispatcher:
 
         def child() -> None:
             os.close(hear)
-            if bundle == self._bundle:
+            if os.path.realpath(bundle) == os.path.realpath(self._bundle):
                 supervisor.supervise(root, self._lease, ticket.paths, grant, bundle, claimed)
             self._exec(ticket, grant, tell)
 
@@ -270,6 +277,11 @@ class _Dispatcher:
         """A supervisor ended without success: if it began the attempt and left no outcome, the attempt is lost."""
         with contextlib.suppress(OSError):
             self._fork(lambda: _judge_and_leave(ticket, self._lease))
+
+
+def _judge_all_and_leave(root: HostRoot, lease: LeaseDir, bundle: Path) -> None:
+    judge.judge_all(root, lease, bundle, hash_here=True)
+    os._exit(0)
 
 
 def _judge_and_leave(ticket: Ticket, lease: LeaseDir) -> None:

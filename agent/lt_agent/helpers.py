@@ -24,9 +24,10 @@ class Helper:
 
     def __init__(self, work: Callable[[], Any], *, close: Sequence[int] = (), nice: int = 0) -> None:
         self.fd, write = os.pipe()
+        parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            _child(work, write, [*close, self.fd], nice)
+            _child(work, write, [*close, self.fd], nice, parent)
         os.close(write)
         os.set_blocking(self.fd, False)
         self._data = bytearray()
@@ -61,10 +62,12 @@ class Helper:
         procs.send(self.pid, signal.SIGKILL)
 
 
-def _child(work: Callable[[], Any], write: int, close: Sequence[int], nice: int) -> None:
+def _child(work: Callable[[], Any], write: int, close: Sequence[int], nice: int, parent: int) -> None:
     code = 1
     try:
         procs.die_with_parent()
+        if os.getppid() != parent:
+            os._exit(1)  # it died before we could ask for that
         os.setsid()
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):

@@ -82,11 +82,14 @@ def _judge(attempt: AttemptPaths, machine: str, hash_here: bool) -> str:
     """`lost` if it was judged so now, `never began`, `deferred` for the judge process, else what keeps us from it."""
     if attempt.exit.exists() or not attempt.spec.exists():
         return "ended" if attempt.exit.exists() else "unborn"
-    value = read_json(attempt.supervisor)
+    try:
+        value = read_json(attempt.supervisor)
+    except ValueError:
+        value = {}  # cut short, which only a crash of the machine can do
     if value is None:
         return "never began"
-    who = from_dict(ProcessId, value)
-    if who.machine != machine:
+    who = _identity(value)
+    if (who.machine if who is not None else wakeups.read_place(attempt).get("machine")) != machine:
         return "elsewhere"
     claim = locks.try_lock(attempt.claim)
     if claim is None:
@@ -95,10 +98,10 @@ def _judge(attempt: AttemptPaths, machine: str, hash_here: bool) -> str:
         # Looked at again with the claim in hand: it may have ended between our first look and now.
         if attempt.exit.exists():
             return "ended"
-        if procs.is_alive(who):
-            return "alive"
         me = procs.identity(os.getpid(), machine)
-        reason = why_lost(who, me) if me is not None else "supervisor_killed"
+        if who is not None and procs.is_alive(who):
+            return "alive"
+        reason = why_lost(who, me) if who is not None and me is not None else "host_rebooted"
         if reason == "supervisor_killed" and checkpoints.pending(attempt) and not hash_here:
             return "deferred"
         return _end(attempt, value, reason)
@@ -117,19 +120,24 @@ def _end(attempt: AttemptPaths, supervisor: dict[str, Any], reason: str) -> str:
         # The machine never stopped, so what the worker declared finished is whole. After a reboot nobody can tell.
         _complete(attempt, Events(attempt).add)
     started = supervisor.get("started_at")
-    write_outcome(
-        attempt,
-        ExitRecord(
-            state=LOST,
-            reason=reason,
-            saved=checkpoints.newest(attempt),
-            killed=("scan",) if killed else (),
-            started_at=float(started) if isinstance(started, (int, float)) else None,
-            finished_at=time.time(),
-            judged=True,
-        ),
+    record = ExitRecord(
+        state=LOST,
+        reason=reason,
+        saved=checkpoints.newest(attempt),
+        killed=("scan",) if killed else (),
+        started_at=float(started) if isinstance(started, (int, float)) else None,
+        finished_at=time.time(),
+        judged=True,
     )
-    return LOST
+    # A full disk: the next look finds the attempt as it is now.
+    return LOST if write_outcome(attempt, record, lambda: False) else "unwritten"
+
+
+def _identity(value: Any) -> ProcessId | None:
+    try:
+        return from_dict(ProcessId, value)
+    except LtError:
+        return None
 
 
 def _complete(attempt: AttemptPaths, on_event: Callable[..., None]) -> None:

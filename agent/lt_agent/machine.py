@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import uuid
 
 from .protocol.errors import LtError
 from .protocol.paths import LeaseDir
@@ -39,8 +38,8 @@ def machine_id(lease: LeaseDir) -> str:
     except FileNotFoundError:
         pass
     open_lease_dir(lease)
-    aside = lease.machine.with_name(f".machine.{os.getpid()}.{uuid.uuid4().hex[:8]}")
-    aside.write_text(uuid.uuid4().hex + "\n", encoding="ascii")
+    aside = lease.machine.with_name(f".machine.{os.getpid()}.{os.urandom(4).hex()}")
+    aside.write_text(os.urandom(16).hex() + "\n", encoding="ascii")
     try:
         with contextlib.suppress(FileExistsError):  # two at once: the first one's id holds
             os.link(aside, lease.machine)

@@ -36,12 +36,11 @@ def release_reserve(attempt: AttemptPaths) -> None:
         os.unlink(_reserve(attempt))
 
 
-def write_outcome(attempt: AttemptPaths, record: ExitRecord, retrying: Callable[[], None] = lambda: None) -> bool:
-    """Writes exit.json, then the last event; the caller holds the claim. Tries until it can.
+def write_outcome(attempt: AttemptPaths, record: ExitRecord, retrying: Callable[[], bool] = lambda: True) -> bool:
+    """Writes exit.json, then the last event; the caller holds the claim. Returns whether it could.
 
-    A disk that stays full or read-only is tried every few seconds, less and less often: an outcome that was
-    never written would be judged as lost. `retrying` is called before the first wait. False if the attempt's
-    folder is gone, so that there is nothing to tell.
+    A disk that stays full or read-only is tried again, less and less often, as long as `retrying`, called before each
+    wait, agrees. False also if the attempt's folder is gone, so that there is nothing to tell.
     """
     release_reserve(attempt)
     pause = 0.5
@@ -54,7 +53,8 @@ def write_outcome(attempt: AttemptPaths, record: ExitRecord, retrying: Callable[
                 return False
         except OSError:
             pass
-        retrying()
+        if not retrying():
+            return False
         time.sleep(pause)
         pause = min(pause * 2, 60.0)
     Events(attempt).add(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -32,6 +33,22 @@ def prepare(
     takes events. Raises LtError `data_changed`, `data_missing`, `disk_full`, `resume_missing`, `env_python_missing`,
     and what the environment's making raises.
     """
+    try:
+        return _prepare(root, attempt, spec, gpus, bundle, on_event)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise LtError("disk_full", free=free_bytes(attempt.path), floor=spec.disk_floor) from None
+        raise
+
+
+def _prepare(
+    root: HostRoot,
+    attempt: AttemptPaths,
+    spec: JobSpec,
+    gpus: tuple[str, ...] | None,
+    bundle: Path,
+    on_event: Callable[..., None],
+) -> dict[str, Any]:
     check_disk(attempt, spec)
     if spec.code is not None:
         snapshots.check_unchanged(root, spec.code.name, spec.code.digest)

@@ -142,12 +142,16 @@ def kill_all(
 
 def send(pid: int, number: int) -> None:
     """Sends a signal to one process; one that is gone, or not ours, is passed over."""
+    if pid <= 1:
+        return  # 0 and below mean whole groups, of which ours is one
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
 
 
 def send_group(group: int, number: int) -> None:
     """Sends a signal to a process group; one that is gone is passed over."""
+    if group <= 1:
+        return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 

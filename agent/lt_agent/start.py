@@ -40,9 +40,9 @@ def start(root: HostRoot, lease: LeaseDir, spec: JobSpec, agent_dir: Path) -> di
         raise LtError("busy", job=spec.job, attempt=spec.attempt)
     try:
         if not attempt.spec.exists():
-            write_json(wakeups.place(attempt), {"machine": machine, "lease_dir": str(lease.path)}, durable=False)
             Events(attempt).add("state", state=states.WAITING)
-            write_json(attempt.spec, to_dict(spec))
+            place = {"machine": machine, "lease_dir": str(lease.path)}
+            write_json(attempt.spec, {**to_dict(spec), "place": place})
         queue(root, lease, attempt, agent_dir)
     finally:
         os.close(held)

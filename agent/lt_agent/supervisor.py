@@ -143,7 +143,7 @@ class _Supervisor:
             killed=self._stopper.killed,
             survivors=survivors,
         )
-        write_outcome(self._attempt, record, self._drop_leases)
+        write_outcome(self._attempt, record, self._keep_trying)
         self._leave()
 
     # -- the course of things
@@ -289,6 +289,11 @@ class _Supervisor:
 
     def _not_for_helpers(self) -> list[int]:
         return [*self._grant.fds, self._claim]
+
+    def _keep_trying(self) -> bool:
+        """Nobody else knows the outcome: it is tried for ever, but not with a GPU in hand."""
+        self._drop_leases()
+        return True
 
     def _drop_leases(self) -> None:
         self._grant.close()

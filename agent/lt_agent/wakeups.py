@@ -40,21 +40,17 @@ def wake(lease: LeaseDir, word: bytes = TICKET) -> None:
             os.close(fd)
 
 
-def place(attempt: AttemptPaths) -> Path:
-    """`control/place.json`: the machine and the lease folder where `start` queued the attempt.
-
-    Homes are shared by machines: only the machine named here may queue the attempt again.
-    """
-    return attempt.control / "place.json"
-
-
 def read_place(attempt: AttemptPaths) -> dict[str, Any]:
-    """What `place` holds: `{machine, lease_dir}`; empty if it is not there."""
+    """Where `start` queued the attempt, `{machine, lease_dir}`: it wrote that into spec.json, under `place`.
+
+    Homes are shared by machines: only the machine named there may queue or judge it. Empty if it can't be read.
+    """
     try:
-        value = read_json(place(attempt))
+        value = read_json(attempt.spec)
     except ValueError:
         value = None
-    return value if isinstance(value, dict) else {}
+    place = value.get("place") if isinstance(value, dict) else None
+    return place if isinstance(place, dict) else {}
 
 
 def wake_dispatcher_of(attempt: AttemptPaths) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pynvml
 import watchdog
 
 from lt_agent import leases, locks, procs
@@ -64,9 +65,8 @@ class AgentHost:
             for name in os.listdir(self.lease.tickets):
                 os.unlink(self.lease.tickets / name)
         for attempt in self.jobs:
-            supervisor = supervisor_pid(attempt)
-            if supervisor and not attempt.exit.exists():
-                procs.send(supervisor, signal.SIGKILL)
+            if not attempt.exit.exists():
+                procs.send(supervisor_pid(attempt) or 0, signal.SIGKILL)
             procs.kill_all(lambda attempt=attempt: procs.marked(attempt.job))
         pid = dispatcher_pid(self.lease)
         if pid is not None:
@@ -81,6 +81,8 @@ def make_bundle(folder: Path, deps: bool = True) -> Path:
     for module in (psutil, watchdog) if deps else ():
         assert module.__file__ is not None
         (folder / "deps" / module.__name__).symlink_to(Path(module.__file__).parent)
+    if deps:
+        (folder / "deps" / "pynvml.py").symlink_to(Path(pynvml.__file__ or ""))
     return folder
 
 
@@ -133,6 +135,20 @@ def dispatcher_pid(lease: LeaseDir) -> int | None:
         return None
     text = lease.lock.read_text().strip()
     return int(text) if text and not gone(int(text)) else None
+
+
+def the_supervisor(attempt: AttemptPaths) -> int:
+    """As `supervisor_pid`, where there must be one."""
+    pid = supervisor_pid(attempt)
+    assert pid is not None
+    return pid
+
+
+def the_dispatcher(lease: LeaseDir) -> int:
+    """As `dispatcher_pid`, where there must be one."""
+    pid = dispatcher_pid(lease)
+    assert pid is not None
+    return pid
 
 
 def gone(pid: int) -> bool:

@@ -181,3 +181,12 @@ def test_a_long_job_is_sampled(host: AgentHost) -> None:
     assert line["sys/rss"] > 0
     assert line["sys/mem_free"] > 0
     assert line["sys/disk_free"] > 0
+
+
+def test_a_gpu_that_cannot_be_measured_hurts_nobody(host: AgentHost) -> None:
+    leases.write_slots(host.lease, 1, ["GPU-00000000-0000-0000-0000-000000000000"])
+    attempt = host.start("sleep", "60", gpus=1)
+    running(attempt)
+    until(lambda: attempt.samples.exists(), 20)
+    assert events(attempt, "samples_unavailable")[0]["params"]["what"] == "gpu"
+    assert states(attempt)[-1] == "running"

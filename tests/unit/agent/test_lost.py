@@ -15,7 +15,17 @@ from lt_agent.machine import machine_id
 from lt_agent.protocol.files import read_json, write_json
 from lt_agent.protocol.paths import AttemptPaths, LeaseDir
 from lt_agent.protocol.records import ProcessId, from_dict
-from support.agent_host import AgentHost, dispatcher_pid, ended, gone, log_has, pids_in, running, states, supervisor_pid
+from support.agent_host import (
+    AgentHost,
+    dispatcher_pid,
+    ended,
+    gone,
+    log_has,
+    pids_in,
+    running,
+    states,
+    the_supervisor,
+)
 from support.wait import until
 
 ESCAPED = """
@@ -23,14 +33,14 @@ import os, signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.fork() == 0:
     os.setsid()
-print("pid", os.getpid(), flush=True)
+os.write(1, b"pid %d\\n" % os.getpid())
 time.sleep(600)
 """
 
 
 def kill_supervisor(attempt: AttemptPaths) -> None:
     """As the kernel does when memory is short."""
-    os.kill(supervisor_pid(attempt) or 0, signal.SIGKILL)
+    os.kill(the_supervisor(attempt), signal.SIGKILL)
 
 
 def kill_dispatcher(host: AgentHost) -> None:
@@ -60,7 +70,7 @@ def test_a_slot_is_not_given_away_under_a_survivor(host: AgentHost) -> None:
     until(lambda: len(pids_in(attempt)) == 2)
     kill_dispatcher(host)
     kill_supervisor(attempt)
-    until(lambda: gone(supervisor_pid(attempt) or 0))
+    until(lambda: gone(the_supervisor(attempt)))
     assert leases.try_take(host.lease, 1, 2) is None
     assert judge.judge_all(host.root, host.lease, host.bundle) == [(attempt.job, 1)]
     grant = leases.try_take(host.lease, 2, 2)
@@ -81,7 +91,7 @@ def test_an_attempt_of_another_machine_is_never_judged(host: AgentHost, tmp_path
     pid = running(attempt)
     kill_dispatcher(host)
     kill_supervisor(attempt)
-    until(lambda: gone(supervisor_pid(attempt) or 0))
+    until(lambda: gone(the_supervisor(attempt)))
     other = LeaseDir(tmp_path / "other")
     assert judge.judge_all(host.root, other, host.bundle) == []
     assert not attempt.exit.exists()
@@ -118,6 +128,16 @@ def test_a_reused_pid_is_not_the_supervisor(host: AgentHost) -> None:
     assert read_json(attempt.exit)["reason"] == "supervisor_killed"
 
 
+def test_a_record_cut_short_by_a_power_cut_is_judged_too(host: AgentHost) -> None:
+    attempt = host.start("true")
+    ended(attempt)
+    attempt.exit.unlink()
+    attempt.supervisor.write_bytes(b"")
+    kill_dispatcher(host)
+    assert judge.judge_all(host.root, host.lease, host.bundle) == [(attempt.job, 1)]
+    assert read_json(attempt.exit)["reason"] == "host_rebooted"
+
+
 def test_a_checkpoint_that_was_finished_survives_its_supervisor(host: AgentHost) -> None:
     attempt = host.python(
         "import json, os, time; from pathlib import Path\n"
@@ -127,7 +147,7 @@ def test_a_checkpoint_that_was_finished_survives_its_supervisor(host: AgentHost)
     log_has(attempt, "ready")
     kill_dispatcher(host)
     kill_supervisor(attempt)
-    until(lambda: gone(supervisor_pid(attempt) or 0))
+    until(lambda: gone(the_supervisor(attempt)))
     (attempt.out / "checkpoint-1" / "weights").write_bytes(b"w" * 1000)
     write_json(attempt.saved / "checkpoint-1", {"step": 1, "kind": "checkpoint", "resumable": True})
     # The bridge's judge hands what must be hashed to a process of its own, and does not wait for it.

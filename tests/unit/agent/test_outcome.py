@@ -80,11 +80,22 @@ def test_a_full_disk_delays_the_outcome_and_does_not_lose_it(
         real(*args, **kwargs)
 
     monkeypatch.setattr(outcome, "write_json", full_once)
-    assert outcome.write_outcome(attempt, ExitRecord("failed", "disk_full"), lambda: retried.append(1))
+    assert outcome.write_outcome(attempt, ExitRecord("failed", "disk_full"), lambda: not retried.append(1))
     assert read_json(attempt.exit)["reason"] == "disk_full"
     assert retried == [1]
     assert not (attempt.control / ".reserve").exists()
     assert last_state(attempt)["state"] == "failed"
+
+
+def test_who_need_not_wait_is_told_that_the_outcome_is_not_written(
+    attempt: AttemptPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(outcome, "write_json", full)
+    assert not outcome.write_outcome(attempt, ExitRecord("lost", "host_rebooted"), lambda: False)
+    assert not attempt.exit.exists()
 
 
 def test_an_attempt_whose_folder_is_gone_has_no_outcome(tmp_path: Path) -> None:

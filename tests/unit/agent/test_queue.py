@@ -17,7 +17,18 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import read_json
 from lt_agent.protocol.paths import LeaseDir
 from lt_agent.start import ensure_dispatcher, start
-from support.agent_host import AgentHost, dispatcher_pid, ended, gone, log, make_bundle, running, states, supervisor_pid
+from support.agent_host import (
+    AgentHost,
+    dispatcher_pid,
+    ended,
+    gone,
+    log,
+    make_bundle,
+    running,
+    states,
+    supervisor_pid,
+    the_dispatcher,
+)
 from support.wait import until
 
 
@@ -124,7 +135,7 @@ def test_the_last_supervisor_starts_a_dispatcher_if_its_own_was_killed(host: Age
     for attempt in workers:
         running(attempt)
     waiting = host.start("true")
-    os.kill(dispatcher_pid(host.lease) or 0, signal.SIGKILL)
+    os.kill(the_dispatcher(host.lease), signal.SIGKILL)
     assert ended(waiting)["state"] == "succeeded"
 
 
@@ -153,7 +164,7 @@ def test_a_leftover_ticket_of_a_begun_attempt_starts_nothing(host: AgentHost) ->
     """The dispatcher was killed after the supervisor's claim and before the ticket's removal."""
     attempt = host.start("sleep", "60")
     running(attempt)
-    os.kill(dispatcher_pid(host.lease) or 0, signal.SIGKILL)
+    os.kill(the_dispatcher(host.lease), signal.SIGKILL)
     until(lambda: dispatcher_pid(host.lease) is None)
     tickets.write(host.lease, attempt, root=host.root, gpus=0, agent=str(host.bundle), python=sys.executable)
     ensure_dispatcher(host.root, host.lease, host.bundle)
@@ -186,7 +197,7 @@ def test_the_dispatcher_is_detached(host: AgentHost) -> None:
         assert os.getsid(pid) != os.getsid(0)
         for fd in (0, 1, 2):
             assert os.readlink(f"/proc/{pid}/fd/{fd}") in ("/dev/null", str(host.lease.log))
-    stat = procs.read_stat(dispatcher_pid(host.lease) or 0)
+    stat = procs.read_stat(the_dispatcher(host.lease))
     assert stat is not None
     assert stat.parent != os.getpid()
 
