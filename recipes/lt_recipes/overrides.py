@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,8 +36,7 @@ def apply_overrides(source: Source, overrides: Sequence[str]) -> set[KeyPath]:
             parts, value = parse_override(text)
             if not isinstance(source.data, dict):
                 source.data = {}
-            # A copy: the value may be laid into a block that an anchor shares with another.
-            source.data = _set(copy.deepcopy(source.data), (), parts, value, source, said)
+            source.data = _set(source.data, (), parts, value, source, said)
         except RecipeError as error:
             source.problems.extend(error.problems)
     return said
