@@ -181,8 +181,8 @@ def _refuse_nan(logs: dict[str, Any], step: int, *, scaled: bool) -> None:
         if isinstance(value, (int, float)) and not math.isfinite(value):
             raise TrainingFailure(
                 "nan",
-                f"{key} is {value} at step {step}: lower train.learning_rate, look at the data, or use bf16 for fp16; "
-                "the last checkpoint was saved before it",
+                f"{key} is {value} at step {step}, and nothing was saved after it: lower train.learning_rate, look for "
+                "broken rows, or use bf16 in place of fp16",
             )
 
 
