@@ -23,13 +23,15 @@ from .outbox import Outbox
 BEAT = 5.0  # seconds between beats
 SILENCE = 60.0  # seconds without a request after which the controller is taken for gone
 JUDGE = 30.0  # seconds between two looks for attempts that died without a word
+LOOK = 5.0  # seconds between two looks whether our own folder is still there
 _READ = 256 << 10
 
 
 def run(root: HostRoot, lease: LeaseDir, agent_dir: Path) -> int:
     """Serves one controller over stdin and stdout until stdin ends or it falls silent. Jobs never notice.
 
-    Returns the exit code: 0 for a normal end, 2 if the other side does not speak the protocol.
+    Returns the exit code: 0 for a normal end, 2 if the other side does not speak the protocol, 3 if the agent's own
+    folder is gone, so that the controller comes back and brings it again.
     """
     fd_in, fd_out = _own_descriptors()
     bridge = _Bridge(fd_in, fd_out, root, lease, agent_dir)
@@ -74,16 +76,22 @@ class _Bridge:
         self._heard = time.monotonic()
         self._next_beat = self._heard
         self._next_judge = self._heard + JUDGE
+        self._next_look = self._heard + LOOK
         self._judging = False
         self._masks: Dict[int, int] = {}
 
     def serve(self) -> int:
-        """Runs until stdin ends (0) or is no protocol (2)."""
+        """Runs until stdin ends (0), is no protocol (2), or the agent's folder is gone (3)."""
         self._outbox.start()
         while True:
             now = time.monotonic()
             if now - self._heard > SILENCE:
                 return 0
+            if now >= self._next_look:
+                self._next_look = now + LOOK
+                if self._operations.uprooted:
+                    sys.stderr.write("the agent's folder is gone\n")
+                    return 3
             self._timers(now)
             self._delivery.pump()
             self._outbox.flush()
@@ -118,7 +126,7 @@ class _Bridge:
 
     def _timeout(self) -> float:
         now = time.monotonic()
-        nearest = min(self._next_beat, self._next_judge, self._heard + SILENCE) - now
+        nearest = min(self._next_beat, self._next_look, self._next_judge, self._heard + SILENCE) - now
         return max(0.0, min(nearest, self._delivery.wait(now)))
 
     def _timers(self, now: float) -> None:

@@ -67,6 +67,11 @@ class Operations:
             raise LtError("unknown_op", op=op, version=__version__)
         return self._handlers[op][1](request)
 
+    @property
+    def uprooted(self) -> bool:
+        """Whether our own bundle is gone: somebody cleared `root`. What is started from here on could not run."""
+        return not (self._agent_dir / "lt_agent").is_dir()
+
     def judge(self) -> None:
         """Looks for attempts whose supervisor is gone without a word, and starts a dispatcher if work is waiting."""
         from ..judge import judge_all

@@ -60,6 +60,7 @@ def connect(
             owner=owner,
             version=__version__,
             slots=host.slots,
+            gpus_wanted=[str(gpu["uuid"]) for gpu in facts.get("gpus") or []],
         )
         clock = (sent + time.time()) / 2 - float(hello["time"])
         if hello.get("boot_id") != facts.get("boot_id"):

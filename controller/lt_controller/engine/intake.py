@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.errors import LtError, error_from_dict
 from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
 from lt_agent.protocol.states import STATES
@@ -71,6 +71,8 @@ class Intake:
                 self._manifest(job, attempt, from_dict(Manifest, frame.header.get("manifest")))
             elif kind == "gone":
                 self._add("checkpoints", checkpoints.gone, job, attempt, str(frame.header.get("name")))
+            elif kind == "problem":
+                self._add("jobs", jobs.note, job, attempt, self._host, error_from_dict(frame.header["error"]))
             elif kind == "exit":
                 self._exit(job, attempt, from_dict(ExitRecord, frame.header.get("exit")), dict(frame.header["cursors"]))
         except (LtError, KeyError, TypeError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import write_json
 from lt_agent.protocol.paths import AttemptPaths, HostRoot
 from lt_agent.protocol.ulid import new_ulid
-from support.bridge_client import BridgeClient, agent_argv
+from support.bridge_client import AGENT, BridgeClient, agent_argv
 from support.wait import until
 
 
@@ -468,3 +469,14 @@ def test_nothing_that_is_printed_gets_between_the_frames(root: HostRoot) -> None
         fds = Path(f"/proc/{client.process.pid}/fd")
         assert os.readlink(fds / "1") == os.readlink(fds / "2")
         assert os.readlink(fds / "0") == "/dev/null"
+
+
+def test_a_bridge_whose_own_folder_is_gone_leaves_so_that_it_is_brought_again(tmp_path: Path) -> None:
+    agent = tmp_path / "agents" / "digest"
+    shutil.copytree(AGENT / "lt_agent", agent / "lt_agent", ignore=shutil.ignore_patterns("__pycache__", "trainers"))
+    argv = agent_argv("bridge", "--root", str(tmp_path / "root"), "--lease-dir", str(tmp_path / "lease"))
+    argv[argv.index(str(AGENT))] = str(agent)
+    with BridgeClient(tmp_path / "root", tmp_path / "lease", argv=argv) as bridge:
+        bridge.ask("ping")
+        shutil.rmtree(agent)
+        assert bridge.process.wait(30) == 3
