@@ -162,7 +162,7 @@ def _package() -> Path:
     # Found, not imported: what the agent's modules do is for the host.
     spec = importlib.util.find_spec("lt_agent")
     if spec is None or spec.origin is None:
-        raise LtError("installation_damaged", missing="lt_agent")
+        raise LtError("internal", why="lt_agent is not installed")
     return Path(spec.origin).parent
 
 
