@@ -123,7 +123,6 @@ ERRORS: dict[str, tuple[str, str]] = {
     "command_timeout": ("{host} 上的 {command} 在 {seconds:time} 内没有结束。", "lt host check {host}"),
     "too_many_sessions": ("{host} 在一个连接上不再打开更多会话。", "调大其 sshd_config 的 MaxSessions，或等待"),
     "start_failed": ("本机无法启动 {program}：{why}。", "lt doctor"),
-    "any_host_none": ("没有主机有 {asked} 块空闲 GPU。", "lt host ls；lt host check NAME"),
     # 传输
     "transfer_failed": ("与 {host} 的传输失败：{why}[：{detail}]。", "会自动重试；lt ps"),
     "transfer_cancelled": ("与 {host} 的传输被取消。", "lt ps"),

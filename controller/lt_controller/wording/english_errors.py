@@ -155,7 +155,6 @@ ERRORS: dict[str, tuple[str, str]] = {
         "raise MaxSessions in its sshd_config, or wait",
     ),
     "start_failed": ("{program} can't be started on this machine: {why}.", "lt doctor"),
-    "any_host_none": ("No host has {asked} GPUs free for it.", "lt host ls; lt host check NAME"),
     # Transfers
     "transfer_failed": ("The transfer with {host} failed: {why}[: {detail}].", "it is tried again by itself; lt ps"),
     "transfer_cancelled": ("The transfer with {host} was cancelled.", "lt ps"),
