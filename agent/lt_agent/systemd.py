@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
+
+LINGER = "/var/lib/systemd/linger"  # holds a file per user whose manager runs without a login
 
 
 def scope_prefix() -> list[str]:
@@ -14,8 +15,8 @@ def scope_prefix() -> list[str]:
     Only where the user lingers: elsewhere the user's manager itself ends at logout, and a scope with it. It is tried
     out first, since a manager that can't be reached would cost the command.
     """
-    runtime = f"/run/user/{os.getuid()}"
-    if not (os.path.exists(f"/var/lib/systemd/linger/{_user()}") and os.path.exists(f"{runtime}/systemd/private")):
+    runtime = runtime_folder()
+    if not (os.path.exists(f"{LINGER}/{user_name()}") and os.path.exists(f"{runtime}/systemd/private")):
         return []
     program = shutil.which("systemd-run")
     if program is None:
@@ -28,7 +29,15 @@ def scope_prefix() -> list[str]:
     return prefix if tried.returncode == 0 else []
 
 
-def _user() -> str:
+def runtime_folder() -> str:
+    """Where the user's manager has its sockets."""
+    return f"/run/user/{os.getuid()}"
+
+
+def user_name() -> str:
+    """The login name; the uid as text where the user has none, as in some containers."""
+    import pwd
+
     try:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
