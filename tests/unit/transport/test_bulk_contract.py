@@ -99,6 +99,18 @@ def test_an_executable_file_stays_one(way: Way, tmp_path: Path) -> None:
     assert not (there / "data").stat().st_mode & 0o111
 
 
+def test_a_file_that_became_executable_is_not_linked_to_the_one_that_is_not(way: Way, tmp_path: Path) -> None:
+    if way.kind == "tar":
+        pytest.skip("it links by content alone")
+    fill(tmp_path / "src", ["run.sh"])
+    place = fresh(way, tmp_path)
+    way.bulk.push(tmp_path / "src", ["run.sh"], str(place / "one"))
+    (tmp_path / "src/run.sh").chmod(0o755)
+    way.bulk.push(tmp_path / "src", ["run.sh"], str(place / "two"), link_dest=[str(place / "one")])
+    assert os.access(place / "two/run.sh", os.X_OK)
+    assert not (place / "one/run.sh").stat().st_mode & 0o111
+
+
 def test_pushing_again_sends_no_file(way: Way, tmp_path: Path) -> None:
     names = ["a", "b/c", "d"]
     fill(tmp_path / "src", names)
