@@ -42,6 +42,9 @@ def uv_variables(environment: Mapping[str, str], files: Optional[Sequence[Path]]
         words = value.split()
         if words:
             result[uv] = (",".join if uv in _COMMAS else " ".join)(words)
+    if "UV_INDEX" in result and "UV_INDEX" not in environment:
+        # To pip all indexes are equal; uv would take a package from the first that knows its name and look no further.
+        result.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return result
 
 

@@ -25,12 +25,16 @@ def controller() -> None:
 
 
 @click.command()
-def run() -> int:
+def run() -> None:
     """Run the controller here, in the foreground; it does not leave by itself."""
-    from ..engine.controller import run as engine
+    import os
+    import sys
+
     from ..home import Home
 
-    return engine(Home().make(), linger=float("inf"))
+    # A program of its own: the command line imports none of the engine.
+    command = [sys.executable, "-m", "lt_controller.engine", "--home", str(Home().path), "--linger", "inf"]
+    os.execv(sys.executable, command)  # noqa: S606 - an argv list, no shell
 
 
 @click.command()

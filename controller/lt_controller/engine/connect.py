@@ -64,12 +64,18 @@ def connect(
         )
         clock = (sent + time.time()) / 2 - float(hello["time"])
         if hello.get("boot_id") != facts.get("boot_id"):
-            facts = link.request("facts", timeout=60)
-            writer.run("hosts", hosts.add_facts, host.name, facts)
+            facts = look(transport, host, writer)
         return Connected(transport, link, bulk_for(host, home, facts, transport), facts, hello, digest, clock)
     except BaseException:
         transport.close()
         raise
+
+
+def look(transport: Transport, host: Host, writer: Writer) -> dict[str, Any]:
+    """Probes the host over a connection that stands, and stores the facts."""
+    facts = probe(transport, host)
+    writer.run("hosts", hosts.add_facts, host.name, facts)
+    return facts
 
 
 def _bridge(transport: Transport, host: Host, home: Home, writer: Writer) -> tuple[dict[str, Any], str, Duplex]:
@@ -82,8 +88,7 @@ def _bridge(transport: Transport, host: Host, home: Home, writer: Writer) -> tup
         except LtError as error:
             if error.code != "agent_missing":
                 raise
-    facts = probe(transport, host)
-    writer.run("hosts", hosts.add_facts, host.name, facts)
+    facts = look(transport, host, writer)
     bundle = AgentBundle.build(facts, home)
     push_agent(transport, bulk_for(host, home, facts, transport), facts, bundle)
     return facts, bundle.digest, open_bridge(transport, facts, bundle, facts["root"], host.lease_dir)

@@ -15,7 +15,7 @@ from ..home import Home
 from ..store import hosts
 from ..store.writer import Writer
 from . import backoff
-from .connect import Connected, connect
+from .connect import Connected, connect, look
 from .dispatch import Dispatch, settle_offline
 from .intake import Intake
 from .pulling import Pulling
@@ -162,8 +162,7 @@ class HostSession(threading.Thread):
         try:
             facts = connected.facts
             if any(ask.probe for ask in asks):
-                facts = connected.link.request("facts", timeout=30)
-                self._writer.run("hosts", hosts.add_facts, self.host.name, facts)
+                facts = look(connected.transport, self.host, self._writer)
         except LtError as error:
             for ask in asks:
                 ask.future.set_exception(error)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import sys
 import time
 from typing import Any
 
 from lt_agent.protocol.errors import LtError
-from lt_inventory.model import Host
+from lt_inventory.model import LOCAL, Host
 
 from .base import Transport
 from .remote import script
@@ -57,7 +58,9 @@ def probe(transport: Transport, host: Host, timeout: float = 30.0) -> dict[str, 
     Raises LtError `probe_failed{host, detail}`, `host_unreachable`, `command_timeout`.
     """
     source = importlib.resources.files("lt_agent").joinpath("probe.py").read_bytes()
-    done = transport.run(script(_SCRIPT, host.root, host.python or ""), input=source, timeout=timeout)
+    # On this very machine, the interpreter that lt runs in may train as well: the one with the `train` extra.
+    also = host.python or (sys.executable if host.kind == LOCAL else "")
+    done = transport.run(script(_SCRIPT, host.root, also), input=source, timeout=timeout)
     received = time.time()
     noise, mark, said = done.stdout.partition(_MARK)
     if not mark:

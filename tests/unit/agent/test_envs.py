@@ -200,6 +200,12 @@ def test_uvs_own_settings_win_over_pips() -> None:
     assert uv_variables({"PIP_INDEX_URL": "https://pip"}, [])["UV_DEFAULT_INDEX"] == "https://pip"
 
 
+def test_further_indexes_of_pip_are_as_equal_to_uv_as_they_are_to_pip() -> None:
+    said = uv_variables({"PIP_EXTRA_INDEX_URL": "https://a https://b"}, [])
+    assert (said["UV_INDEX"], said["UV_INDEX_STRATEGY"]) == ("https://a https://b", "unsafe-best-match")
+    assert "UV_INDEX_STRATEGY" not in uv_variables({"UV_INDEX": "https://mine"}, [])
+
+
 def test_the_mirror_in_a_hosts_pip_conf_is_used(tmp_path: Path) -> None:
     general, own = tmp_path / "general.conf", tmp_path / "own.conf"
     general.write_text("[global]\nindex-url = https://far/simple\ntimeout = 60\n[install]\nno-index = true\n")
