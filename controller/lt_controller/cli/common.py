@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +13,7 @@ import click
 from lt_agent.protocol.errors import LtError
 
 from ..wording import phrase, state
+from ..wording.say import size
 from .output import note
 
 if TYPE_CHECKING:
@@ -36,6 +39,39 @@ def seconds(text: str | None) -> float | None:
     if match is None:
         raise LtError("bad_time", value=text)
     return float(match[1]) * _UNITS[match[2]]
+
+
+class Reading:
+    """A line on stderr while large data is read; nothing for what is quick, and nothing in a pipe."""
+
+    _PATIENCE = 0.7  # seconds before it is worth a line
+    _EVERY = 0.2
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + self._PATIENCE
+        self._drawn = False
+
+    def __enter__(self) -> Reading:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._clear()
+
+    def note(self, what: str, done: int, total: int) -> None:
+        """How far the reading of `what` is."""
+        now = time.monotonic()
+        if done >= total:
+            self._clear()
+        elif now >= self._next and sys.stderr.isatty():
+            self._next = now + self._EVERY
+            self._drawn = True
+            line = phrase("reading", what=what, done=size(done), total=size(total))
+            click.echo(f"\r\x1b[K{line}", err=True, nl=False)
+
+    def _clear(self) -> None:
+        if self._drawn:
+            self._drawn = False
+            click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def settle(client: Client, request: Request, what: str, host: str, wait: float = SETTLE_SECONDS) -> Request:

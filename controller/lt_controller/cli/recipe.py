@@ -64,7 +64,7 @@ def check(file: str, overrides: tuple[str, ...], as_json: bool) -> int:
     from lt_recipes.paths import local_paths
     from lt_recipes.problems import RecipeError
 
-    from ..client.planning import check_data
+    from ..client.data import check_data
 
     try:
         loaded = load(file, overrides)
@@ -106,6 +106,6 @@ def new(file: Path, base: str, force: bool) -> int:
 
 
 def _refused(name: str, error: Any) -> LtError:
-    from ..client.planning import bad_recipe
+    from ..client.data import bad_recipe
 
     return bad_recipe(name, error.problems)

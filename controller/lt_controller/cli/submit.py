@@ -10,7 +10,7 @@ import click
 from ..client import Client, Job
 from ..wording import phrase
 from ..wording.say import size
-from .common import json_option, seconds
+from .common import Reading, json_option, seconds
 from .output import emit, emit_json, note
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def submit(
     lt submit a100 sft-lora datasets.0.path=train.jsonl train.learning_rate=1e-4
     lt submit local tiny-sft --follow
     """
-    with Client() as client:
+    with Reading() as reading, Client(progress=reading.note) as client:
         if dry_run:
             return _show_plan(client.plan(host, recipe, overrides, name=name), as_json)
         return _submitted(client, client.submit(host, recipe, overrides, name=name), follow, as_json)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError
@@ -16,10 +17,18 @@ if TYPE_CHECKING:
     from .watch import Watch
 
 
-class Connected:
-    """Holds the home and its connections; the calls are in the classes that extend it."""
+#: Called while large data is read: (what, bytes done, bytes of all).
+Progress = Callable[[str, int, int], None]
 
-    def __init__(self, home: Home | str | os.PathLike[str] | None = None) -> None:
+
+class Connected:
+    """Holds the home and its connections; the calls are in the classes that extend it.
+
+    `home`: an LT_HOME other than the usual one. `progress` is called while a submit reads large data.
+    """
+
+    def __init__(self, home: Home | str | os.PathLike[str] | None = None, progress: Progress | None = None) -> None:
+        self.progress: Progress = progress or _silent
         self.home = home if isinstance(home, Home) else Home(home)
         self._db = Reader(self.home.database)
 
@@ -62,6 +71,11 @@ class Connected:
             if error.code not in ("controller_not_running", "controller_gone", "controller_silent"):
                 raise
             ensure(self.home)
+            call(self.home, "wake", 10.0, host=host)
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 def near(word: str, known: list[str], count: int = 3) -> list[str]:

@@ -89,6 +89,7 @@ class HostCalls(Connected):
         settings = {**settings_of(before), **changes}
         host = self.make_host(name, {key: value for key, value in settings.items() if value is not None})
         self._file().update(host)
+        self._try_again(name)
         return self.host(name)
 
     def remove_host(self, name: str, *, force: bool = False) -> None:
@@ -130,8 +131,12 @@ class HostCalls(Connected):
         return [key.fingerprint for key in lookup(host, self.home)]
 
     def trust(self, name: str, key: OfferedKey) -> None:
-        """From now on the host may show this key, and no other. Raises LtError `no_such_host`."""
+        """From now on the host may show this key, and no other. Raises LtError `no_such_host`.
+
+        Jobs that were kept from it by the key go on at once.
+        """
         self._trust(self.host(name).host, key)
+        self._try_again(name)
 
     # Looking at a host
 
@@ -153,6 +158,11 @@ class HostCalls(Connected):
         if facts is None:
             raise LtError("host_never_probed", host=name)
         return list(check(facts, host))
+
+    def _try_again(self, name: str) -> None:
+        """What kept the host away may be mended: no need to sit out the pause since the last try."""
+        if queries.jobs(self._db, host=name):
+            self._wake(name)
 
     def _file(self) -> HostsFile:
         from lt_inventory.hosts_file import HostsFile

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError, error_from_dict
 
-from . import queries
+from . import queries, streams
 from .base import Connected, near, person
 from .models import Change, Job, LogChunk
 
@@ -62,13 +62,13 @@ class JobCalls(Connected):
 
     def metric_names(self, ref: str) -> list[str]:
         """The names under which the job has logged values."""
-        return queries.metric_names(self._db, self.job(ref).id)
+        return streams.metric_names(self._db, self.job(ref).id)
 
     def metrics(
         self, ref: str, names: Sequence[str] | None = None, *, attempt: int | None = None, after: int | None = None
     ) -> list[MetricPoint]:
         """Values by name and step. Of all attempts (a later one wins a step) unless one is named; `after` a step."""
-        return queries.metrics(self._db, self.job(ref).id, names, attempt, after)
+        return streams.metrics(self._db, self.job(ref).id, names, attempt, after)
 
     def requests(self, ref: str) -> list[Request]:
         """What was asked for the job and has not been carried out yet."""
@@ -80,7 +80,7 @@ class JobCalls(Connected):
         """The log that is at home now, from byte `offset` on; of the newest attempt unless one is named."""
         job = self.job(ref)
         number = self._attempt(job, attempt)
-        while chunks := queries.log(self._db, job.id, number, offset):
+        while chunks := streams.log(self._db, job.id, number, offset):
             for chunk in chunks:
                 yield chunk
                 offset = chunk.end
@@ -88,7 +88,7 @@ class JobCalls(Connected):
     def log_tail(self, ref: str, lines: int, *, attempt: int | None = None) -> int:
         """The byte offset at which the last `lines` lines of the log begin."""
         job = self.job(ref)
-        return queries.log_tail(self._db, job.id, self._attempt(job, attempt), lines)
+        return streams.log_tail(self._db, job.id, self._attempt(job, attempt), lines)
 
     def follow_log(self, ref: str, *, attempt: int | None = None, offset: int = 0) -> Iterator[LogChunk]:
         """As `read_log`, then on as the log grows, until the job rests and all of its log has come.
@@ -117,7 +117,7 @@ class JobCalls(Connected):
                     yield from (t for t in queries.transfers(self._db, job.id) if t.direction == "push")
                 # The state was read first: a log is at home in full before its job's end is.
                 grown = False
-                while chunks := queries.log(self._db, job.id, number, offset):
+                while chunks := streams.log(self._db, job.id, number, offset):
                     for chunk in chunks:
                         grown = True
                         offset = chunk.end

@@ -15,7 +15,8 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import DataLink, EnvPlan, JobSpec, from_dict, to_dict
 from lt_agent.protocol.ulid import is_ulid, new_ulid
 
-from ..freeze import Frozen, data_manifest, freeze_code
+from ..freeze import Frozen, freeze_code
+from .data import bad_recipe, check_data, output_of, recorded
 from .details import HostInfo, Plan, Sending
 
 if TYPE_CHECKING:
@@ -83,11 +84,11 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
         found = local_paths(loaded, folder)
     except RecipeError as error:
         raise bad_recipe(recipe, error.problems) from None
-    check_data(loaded, {item.key: item.path for item in found})
+    frozen = {path: recorded(client, path) for path in dict.fromkeys(item.path for item in found)}
+    check_data(loaded, {item.key: item.path for item in found}, client.home, frozen)
     facts = known_facts(client, info)
     check_room(info, facts, loaded.resources.gpus)
     env = environment(loaded.env, info, facts, loaded.resources.gpus, loaded.method, loaded.lock)
-    frozen = {path: data_manifest(path, path.name, client.home) for path in dict.fromkeys(i.path for i in found)}
     places = {item.key: frozen[item.path].reference for item in found}
     data = list(frozen.values())
     for key, value in path_values(loaded):
@@ -167,32 +168,6 @@ def draft_command(
     return Draft(host, spec, (), code, "all" if outputs else "none", None, {}, _notes([code]))
 
 
-def bad_recipe(recipe: str, problems: Iterable[Any]) -> LtError:
-    """A recipe's problems as an error of ours."""
-    told = [
-        {"file": p.file, "line": p.line, "key": p.key, "message": p.message, "hint": p.hint, "text": str(p)}
-        for p in problems
-    ]
-    return LtError("bad_recipe", recipe=recipe, problems=told, count=len(told))
-
-
-def check_data(recipe: Any, paths: Mapping[str, Path]) -> None:
-    """Reads the datasets that travel. Raises LtError `bad_dataset` with the lines that do not fit their type."""
-    from lt_recipes.dataset_check import check_dataset
-
-    for block, datasets in (("datasets", recipe.datasets), ("eval.datasets", recipe.eval.datasets)):
-        for index, dataset in enumerate(datasets):
-            path = paths.get(f"{block}.{index}.path")
-            if path is None:
-                continue
-            report = check_dataset(path, dataset.type, dataset.columns)
-            if report.problems:
-                told = [str(problem) for problem in report.problems]
-                raise LtError("bad_dataset", path=str(path), type=dataset.type, problems=told[:20], count=len(told))
-            if report.rows == 0 and not report.notes:
-                raise LtError("empty_dataset", path=str(path))
-
-
 def known_facts(client: Client, info: HostInfo) -> Mapping[str, Any]:
     """What the host was last seen to have; a host never looked at is looked at now. Raises what the probe raises."""
     return info.facts if info.facts else client.probe(info.name)
@@ -231,28 +206,6 @@ def program(argv: list[str]) -> str:
         if word.endswith((".py", ".sh")):
             return Path(word).stem
     return Path(argv[0]).stem
-
-
-def output_of(client: Client, info: HostInfo, facts: Mapping[str, Any], wanted: str) -> tuple[str, list[Frozen]]:
-    """What `job:NAME[/CHECKPOINT]` stands for: the path on the host where the job ran there, else what came home.
-
-    Raises LtError `no_such_job`, `no_output`, `output_not_home`.
-    """
-    ref, _, which = wanted.partition("/")
-    job = client.job(ref)
-    made = [c for c in client.checkpoints(job.id) if c.kind != "files" and which in ("", c.name)]
-    made.sort(key=lambda c: (c.kind == "final", c.attempt, c.step or 0))
-    if not made:
-        raise LtError("no_output", job=job.name, name=which or None)
-    newest = made[-1]
-    attempts = {item.attempt: item.host for item in client.attempts(job.id)}
-    root = facts.get("root")
-    if attempts.get(newest.attempt) == info.name and newest.host_state == "present" and isinstance(root, str):
-        return f"{root}/jobs/{job.id}/{newest.attempt}/out/{newest.name}", []
-    if newest.path is None or not newest.path.is_dir():
-        raise LtError("output_not_home", job=job.name, name=newest.name, host=info.name)
-    frozen = data_manifest(newest.path, f"{job.name}-{newest.name}", client.home)
-    return frozen.reference, [frozen]
 
 
 def environment(

@@ -1,19 +1,18 @@
-"""Every question the client asks the database, as one function each. No SQL stands elsewhere on this side."""
+"""Every question the client asks the database, as one function each. `streams` has logs and metrics."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
 
 from .database import Reader, load, when
-from .models import Job, LogChunk
+from .models import Job
 
 if TYPE_CHECKING:
-    from .details import Attempt, Checkpoint, Event, MetricPoint, Request, Transfer
+    from .details import Attempt, Checkpoint, Event, Request, Transfer
 
 _PLAIN = (
     *("id", "name", "host", "kind", "state", "owner", "recipe", "method", "reason", "message", "pull_state"),
@@ -21,7 +20,6 @@ _PLAIN = (
 )
 _JOB = ", ".join((*_PLAIN, "created_at", "started_at", "finished_at"))
 _LIVE = tuple(state for state in states.STATES if state not in states.ENDED)
-_LOG_BYTES = 1 << 20  # at most so much of a log per query, more or less
 
 
 def jobs(db: Reader, *, all: bool = False, host: str | None = None) -> list[Job]:
@@ -118,81 +116,6 @@ def eta(db: Reader, job: Job) -> float | None:
         return None
     per_step: float = (new - old).total_seconds() / (last["step"] - first["step"])
     return max(0.0, per_step * (job.total_steps - int(last["step"])))
-
-
-def log(db: Reader, job: str, attempt: int, offset: int) -> list[LogChunk]:
-    """Log bytes from `offset` on, at most about a megabyte; empty at the end.
-
-    The store appends small pieces to its last row, so the row that holds `offset` may begin before it.
-    """
-    rows = db.rows(
-        "SELECT offset, data FROM logs WHERE job_id=? AND attempt=? AND offset >= coalesce("
-        " (SELECT max(offset) FROM logs WHERE job_id=? AND attempt=? AND offset <= ?), 0) ORDER BY offset LIMIT 8",
-        (job, attempt, job, attempt, offset),
-    )
-    found, size = [], 0
-    for row in rows:
-        data = bytes(row["data"])[max(0, offset - row["offset"]) :]
-        if data and size < _LOG_BYTES:
-            found.append(LogChunk(attempt, max(offset, row["offset"]), data))
-            size += len(data)
-    return found
-
-
-def log_size(db: Reader, job: str, attempt: int) -> int:
-    """How many bytes of an attempt's log are at home."""
-    row = db.row("SELECT log_cursor FROM attempts WHERE job_id=? AND attempt=?", (job, attempt))
-    return int(row[0]) if row else 0
-
-
-def log_tail(db: Reader, job: str, attempt: int, lines: int) -> int:
-    """The offset at which the last `lines` lines begin."""
-    rows = db.rows("SELECT offset FROM logs WHERE job_id=? AND attempt=? ORDER BY offset DESC", (job, attempt))
-    missing = lines + 1  # the newline that ends the last line is not one between two lines
-    last = True
-    for row in rows:
-        chunk = db.row("SELECT data FROM logs WHERE job_id=? AND attempt=? AND offset=?", (job, attempt, row["offset"]))
-        data = bytes(chunk["data"]) if chunk else b""
-        if last and data and not data.endswith(b"\n"):
-            missing -= 1
-        last = last and not data
-        at = len(data)
-        while missing and (at := data.rfind(b"\n", 0, at)) >= 0:
-            missing -= 1
-        if not missing:
-            return int(row["offset"]) + at + 1
-    return 0
-
-
-def metrics(
-    db: Reader, job: str, names: Sequence[str] | None = None, attempt: int | None = None, after: int | None = None
-) -> list[MetricPoint]:
-    """Metric values by name and step; of all attempts, later ones winning a step, unless one is named.
-
-    `after` leaves out steps up to it.
-    """
-    from .details import MetricPoint
-
-    sql, values = "SELECT attempt, name, step, value, time FROM metrics WHERE job_id=?", [job]  # type: tuple[str, list[Any]]
-    if names is not None:
-        sql += f" AND name IN ({','.join('?' * len(names))})"
-        values += names
-    if attempt is not None:
-        sql += " AND attempt=?"
-        values.append(attempt)
-    if after is not None:
-        sql += " AND step>?"
-        values.append(after)
-    latest = {(row["name"], row["step"]): row for row in db.rows(sql + " ORDER BY attempt, name, step", values)}
-    return [
-        MetricPoint(row["attempt"], row["name"], row["step"], row["value"], when(row["time"]))
-        for _, row in sorted(latest.items(), key=lambda item: item[0])
-    ]
-
-
-def metric_names(db: Reader, job: str) -> list[str]:
-    """The names under which a job has logged."""
-    return [row[0] for row in db.rows("SELECT DISTINCT name FROM metrics WHERE job_id=? ORDER BY name", (job,))]
 
 
 def events(db: Reader, job: str) -> list[Event]:

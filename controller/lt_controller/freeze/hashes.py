@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 _CHUNK = 1 << 20
@@ -45,14 +47,25 @@ class HashCache:
         if time.time() - max(stat.st_mtime, stat.st_ctime) > _RACY_SECONDS:
             self._fresh[_key(stat)] = (sha256, time.time())
 
-    def hash(self, path: str | os.PathLike[str], stat: os.stat_result) -> str:
-        """The file's hash, read if it isn't known. Raises OSError."""
+    def hash(
+        self, path: str | os.PathLike[str], stat: os.stat_result, note: Callable[[int], None] | None = None
+    ) -> str:
+        """The file's hash, read if it isn't known; `note` gets the bytes read so far. Raises OSError."""
         found = self.known(stat)
         if found is None:
-            found = sha256_of(path)
+            found = sha256_of(path, note)
             if same_file(os.stat(path), stat):
                 self.remember(stat, found)
         return found
+
+    def passed(self, check: str) -> bool:
+        """Whether this check was passed before. `check` names the content and all that the check depends on."""
+        return self._db.execute("SELECT 1 FROM passed WHERE what = ?", (check,)).fetchone() is not None
+
+    def note_passed(self, check: str) -> None:
+        """Notes that a check was passed; the same content need not be checked again."""
+        with contextlib.suppress(sqlite3.OperationalError), self._db:
+            self._db.execute("INSERT OR IGNORE INTO passed VALUES (?)", (check,))
 
     def close(self) -> None:
         """Writes what is new."""
@@ -67,14 +80,17 @@ class HashCache:
             self._db.close()
 
 
-def sha256_of(path: str | os.PathLike[str]) -> str:
-    """The file's hash, always read. Raises OSError."""
-    digest = hashlib.sha256()
+def sha256_of(path: str | os.PathLike[str], note: Callable[[int], None] | None = None) -> str:
+    """The file's hash, always read; `note` gets the bytes read so far. Raises OSError."""
+    digest, done = hashlib.sha256(), 0
     with open(path, "rb", buffering=0) as stream:
         buffer = bytearray(_CHUNK)
         view = memoryview(buffer)
         while size := stream.readinto(buffer):
             digest.update(view[:size])
+            done += size
+            if note is not None:
+                note(done)
     return digest.hexdigest()
 
 
@@ -94,4 +110,5 @@ def _open(path: Path) -> sqlite3.Connection:
     db.execute(
         "CREATE TABLE IF NOT EXISTS hashes (key TEXT PRIMARY KEY, sha256 TEXT NOT NULL, seen REAL) WITHOUT ROWID"
     )
+    db.execute("CREATE TABLE IF NOT EXISTS passed (what TEXT PRIMARY KEY) WITHOUT ROWID")
     return db

@@ -111,10 +111,8 @@ def data_manifest(path: Path, name: str, home: Home, progress: Progress | None =
     entries, done = [], 0
     with HashCache(home.cache / "hashes.db") as cache:
         for item in survey.files:
-            entries.append(_hashed(item, cache))
+            entries.append(_hashed(item, cache, _further(progress, done, survey.size)))
             done += item.stat.st_size
-            if progress is not None:
-                progress(done, survey.size)
     digest = _digest(entries)
     manifest = _write_manifest(home, name, digest, survey.root, entries)
     return Frozen(name, digest, survey.root, manifest, len(entries), survey.size, tuple(survey.skipped), rest)
@@ -128,9 +126,14 @@ def segment(text: str) -> str:
     return clean or "data"
 
 
-def _hashed(found: Found, cache: HashCache) -> dict[str, Any]:
+def _further(progress: Progress | None, before: int, total: int) -> Callable[[int], None] | None:
+    """Turns one file's progress into that of all."""
+    return None if progress is None else lambda done: progress(before + done, total)
+
+
+def _hashed(found: Found, cache: HashCache, note: Callable[[int], None] | None = None) -> dict[str, Any]:
     try:
-        sha256 = cache.hash(found.source, found.stat)
+        sha256 = cache.hash(found.source, found.stat, note)
     except OSError as error:
         raise LtError("file_unreadable", path=found.source, why=error.strerror or str(error)) from None
     return _entry(found.path, found.stat, sha256)

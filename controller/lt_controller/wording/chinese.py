@@ -138,6 +138,7 @@ PHRASES: dict[str, str] = {
     "recipe_fine": "{recipe} 没有问题。",
     "not_installed": "未安装",
     "is_there": "已有同名主机",
+    "reading": "正在读取 {what}  {done} / {total}",
     "looking": "正在查看 {host} …",
     "left_out": "不发送：{path}（{why}）",
     "sends": "{name}：{files} 个文件，{size:size}",

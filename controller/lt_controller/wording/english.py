@@ -80,6 +80,7 @@ PHRASES: dict[str, str] = {
     "recipe_fine": "{recipe} is fine.",
     "not_installed": "not installed",
     "is_there": "there is a host of this name already",
+    "reading": "reading {what}  {done} / {total}",
     "looking": "Looking at {host} …",
     "left_out": "not sent: {path} ({why})",
     "sends": "{name}: {files} files, {size:size}",

@@ -181,3 +181,29 @@ def test_the_controller_starts_answers_and_leaves(tmp_path: Path) -> None:
         assert client.controller_stop()
         assert not client.controller_status().running
         assert not client.controller_stop()
+
+
+def test_data_that_was_found_right_is_not_read_again(
+    ready: Store, client: Client, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (work / "d.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    words = [*ROWS, "datasets.0.path=d.jsonl"]
+    client.plan("local", "tiny-sft", words, folder=work)
+
+    def forbidden(*args: object) -> None:
+        raise AssertionError("checked again")
+
+    monkeypatch.setattr("lt_recipes.dataset_check.check_dataset", forbidden)
+    client.plan("local", "tiny-sft", words, folder=work)
+    (work / "d.jsonl").write_text('{"prompt": "a", "completion": "c"}\n')
+    with pytest.raises(AssertionError, match="checked again"):
+        client.plan("local", "tiny-sft", words, folder=work)
+
+
+def test_reading_large_data_tells_how_far_it_is(ready: Store, work: Path) -> None:
+    (work / "d.jsonl").write_text('{"prompt": "a", "completion": "b"}\n' * 100_000)
+    seen: list[tuple[str, int, int]] = []
+    with Client(ready.home, progress=lambda *news: seen.append(news)) as client:
+        client.plan("local", "tiny-sft", [*ROWS, "datasets.0.path=d.jsonl"], folder=work)
+    mine = [(done, total) for what, done, total in seen if what == "d.jsonl"]
+    assert len(mine) > 2 and mine == sorted(mine) and mine[-1][0] == mine[-1][1]

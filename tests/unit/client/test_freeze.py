@@ -229,7 +229,7 @@ def test_a_second_freeze_reads_no_file_again(work: Path, home: Home, monkeypatch
     monkeypatch.setattr("lt_controller.freeze.hashes._RACY_SECONDS", -1.0)
     first = data_manifest(work / "a.jsonl", "a", home)
 
-    def forbidden(path: object) -> str:
+    def forbidden(path: object, note: object) -> str:
         raise AssertionError(f"{path} was read again")
 
     monkeypatch.setattr("lt_controller.freeze.hashes.sha256_of", forbidden)
