@@ -24,6 +24,9 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
     laptop.lt("controller", "stop", code=None, timeout=30)
     try:
         until(lambda: not _left(tmp_path, laptop), 20, "every process of the test has ended")
+    except AssertionError:
+        told = "\n".join(f"{p.pid} {p.status()} {p.cmdline()}" for p in _left(tmp_path, laptop))
+        raise AssertionError(f"left running:\n{told}") from None
     finally:
         left = _left(tmp_path, laptop)
         for process in left:

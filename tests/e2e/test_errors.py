@@ -78,7 +78,7 @@ def test_a_hub_id_without_network_fails_with_the_reason(laptop: Laptop, box: Ssh
     pytest.importorskip("trl", reason="the train extra is not installed")
     (laptop.work / "hub.yaml").write_text(
         "version: 1\nmethod: sft\nmodel: {name_or_path: nobody-at-all/no-such-model}\n"
-        "datasets: [{path: d.jsonl, type: text}]\ntrain: {max_steps: 1, bf16: false}\n"
+        "datasets: [{path: d.jsonl, type: text}]\ntrain: {max_steps: 1, bf16: false}\nresources: {gpus: 0}\n"
     )
     (laptop.work / "d.jsonl").write_text('{"text": "x"}\n' * 8)
     name = laptop.submit("box", "hub.yaml")

@@ -34,7 +34,7 @@ def test_a_host_is_added_by_its_fingerprint_and_looked_over(laptop: Laptop, tmp_
 
         laptop.lt("host", "add", *target, "--fingerprint", fingerprint, "--label", "lab=ours", "--price", "1.9/h")
         shown = json.loads(laptop.lt("host", "show", "box", "--json").stdout)
-        assert shown["address"] == "127.0.0.1" and shown["port"] == made.sshd.port
+        assert shown["host"]["address"] == "127.0.0.1" and shown["host"]["port"] == made.sshd.port
         assert "1.9" in (laptop.home / "hosts.toml").read_text()
         facts = json.loads(laptop.query("SELECT data FROM facts WHERE host='box'")[-1]["data"])
         assert facts["cpu"]["count"] >= 1 and facts["boot_id"] and facts["memory"]["total"] > 0
