@@ -70,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.info_name == "run":
+            error.message += " If it is your command's, put -- before the command: lt run HOST -- python train.py …"
         error.show()
         return error.exit_code
     except LtError as error:

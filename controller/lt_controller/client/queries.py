@@ -160,7 +160,8 @@ def transfers(db: Reader, job: str | None = None) -> list[Transfer]:
     """Pushes and pulls, the newest first."""
     from .details import Transfer
 
-    sql, values = "SELECT * FROM transfers", ()  # type: tuple[str, tuple[Any, ...]]
+    sql = "SELECT * FROM transfers"
+    values: tuple[str, ...] = ()
     if job is not None:
         sql, values = sql + " WHERE job_id=?", (job,)
     return [

@@ -61,7 +61,8 @@ def metrics(
     """
     from .details import MetricPoint
 
-    sql, values = "SELECT attempt, name, step, value, time FROM metrics WHERE job_id=?", [job]  # type: tuple[str, list[Any]]
+    sql = "SELECT attempt, name, step, value, time FROM metrics WHERE job_id=?"
+    values: list[str | int] = [job]
     if names is not None:
         sql += f" AND name IN ({','.join('?' * len(names))})"
         values += names

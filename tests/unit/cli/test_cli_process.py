@@ -77,6 +77,11 @@ def test_a_misspelt_command_is_answered_with_the_nearest(environment: dict[str, 
     assert done.returncode == 2 and "Did you mean submit" in done.stderr
 
 
+def test_an_option_of_ones_own_command_needs_the_dashes(environment: dict[str, str]) -> None:
+    done = run("run", "local", "python", "train.py", "--lr", "1e-3", env=environment)
+    assert done.returncode == 2 and "put -- before the command" in done.stderr
+
+
 def test_a_closed_pipe_is_no_error(store: Store, environment: dict[str, str]) -> None:
     job = store.job("j", "succeeded")
     for _ in range(50):
