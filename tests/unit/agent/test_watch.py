@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from lt_agent.watch import FolderWatch
 from support.wait import until
 
