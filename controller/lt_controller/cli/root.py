@@ -71,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return done.exit_code
     except click.ClickException as error:
         if isinstance(error, click.NoSuchOption) and error.ctx is not None and error.ctx.info_name == "run":
-            error.message += " If it is your command's, put -- before the command: lt run HOST -- python train.py …"
+            hint = "If it is your command's, put -- before the command: lt run HOST -- python train.py …"
+            error = click.UsageError(f"{error.format_message()} {hint}", error.ctx)
         error.show()
         return error.exit_code
     except LtError as error:
