@@ -41,7 +41,7 @@ printf 'home=%s\n' "$HOME"
 printf 'machine=%s\n' "$(uname -m)"
 printf 'system=%s\n' "$(uname -s)"
 printf 'kernel=%s\n' "$(uname -r)"
-printf 'rsync=%s\n' "$(rsync --version 2>/dev/null | sed -n '1s/.*version \([0-9.]*\).*/\1/p')"
+printf 'rsync=%s\n' "$(rsync --version 2>/dev/null | sed -n '1s/^rsync *version *v*\([0-9.]*\).*/\1/p')"
 printf 'tar=%s\n' "$(command -v tar)"
 printf 'old_python=%s\n' "$old"
 for m in apt-get dnf yum apk zypper pacman brew; do

@@ -18,6 +18,7 @@ from lt_controller.transport import Duplex, Transport, bulk_for, transport_for
 from lt_controller.transport.agent import agent_argv, open_bridge, push_agent
 from lt_controller.transport.bundle import AgentBundle
 from lt_controller.transport.probe import probe
+from lt_controller.transport.rsync_features import local_features
 from lt_controller.transport.uv import push_uv
 from lt_controller.transport.wheels import platform_tags
 from lt_inventory.model import local_host
@@ -150,6 +151,10 @@ def test_a_bundle_for_another_platform_lacks_what_cannot_be_had(
     assert not any(name.endswith(".so") for name in bundle.files())
 
 
+def local_version() -> str:
+    return ".".join(map(str, local_features().version))
+
+
 def test_a_host_without_python_tells_what_its_shell_knows(tmp_path: Path) -> None:
     made = make_host(tmp_path / "host", without=["python3"])
     try:
@@ -159,6 +164,7 @@ def test_a_host_without_python_tells_what_its_shell_knows(tmp_path: Path) -> Non
         if facts["python"] is not None:
             pytest.skip("this machine has a Python at a place that is always looked at")
         assert facts["system"] == "Linux"
+        assert facts["rsync"] == local_version()
         assert facts["root"] == f"{made.sshd.home}/.lt-agent"
         with pytest.raises(LtError) as caught:
             AgentBundle.build(facts, made.home)
