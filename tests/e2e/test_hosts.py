@@ -113,7 +113,7 @@ def test_a_host_without_rsync_gets_and_gives_the_same_files(laptop: Laptop, tmp_
 
 def test_a_host_without_python_is_named_as_that(laptop: Laptop, tmp_path: Path) -> None:
     bare = make_host(tmp_path / "bare", name="bare", without=["python3"], lt_home=laptop.home)
-    laptop.add_host(bare.host)
+    laptop.add_host(bare.host, python=None)
     try:
         told = laptop.lt("host", "check", "bare", code=None)
         assert told.returncode != 0

@@ -15,7 +15,10 @@ from support.sshd import SshHost
 from support.wait import until
 
 # Clear the screen, set the clipboard, change the title, move the cursor, 8-bit CSI, bad UTF-8, a bell, a lone CR.
-NASTY = b"\x1b[2Jgone \x1b]52;c;cm0gLXJmIC8=\x07clip \x1b]0;title\x07 \x1b[10;10H \x9b31m \xff\xfe \x07 \x08\x08 \nan old state\rthe new one\n"
+NASTY = (
+    b"\x1b[2Jgone \x1b]52;c;cm0gLXJmIC8=\x07clip \x1b]0;title\x07 \x1b[10;10H \x9b31m \xff\xfe \x07 \x08\x08 \n"
+    b"an old state\rthe new one\n"
+)
 
 
 def test_a_log_cut_three_times_in_the_middle_is_home_byte_for_byte(laptop: Laptop, box: SshHost) -> None:

@@ -83,12 +83,12 @@ class Laptop:
             cwd=self.work,
         )
 
-    def add_host(self, host: Host) -> None:
+    def add_host(self, host: Host, python: str | None = sys.executable) -> None:
         """Writes the host into `hosts.toml`, with this Python for its jobs and one thread for their arithmetic."""
         from lt_inventory.hosts_file import HostsFile
 
         variables = {**host.variables, "OMP_NUM_THREADS": "1"}
-        HostsFile(self.home / "hosts.toml").add(replace(host, python=sys.executable, variables=variables))
+        HostsFile(self.home / "hosts.toml").add(replace(host, python=python, variables=variables))
 
     def submit(self, *words: str, env: Mapping[str, str] | None = None) -> str:
         """`lt submit WORDS`; the job's name."""
@@ -134,11 +134,11 @@ class Laptop:
             ) from None
 
     def wait_by_command(self, name: str, *states: str, timeout: float = 60) -> dict[str, Any]:
-        """As `wait_state`, starting a controller where none runs."""
+        """As `wait_state`, typing `lt ps` as a person would: it starts a controller where none runs."""
 
         def there() -> bool:
             if self.controller() is None:
-                self.lt("controller", "start")
+                self.lt("ps")
             return self.job(name).get("state") in states
 
         until(there, timeout, f"{name} in {states}")
@@ -237,6 +237,6 @@ def _environ(process: psutil.Process) -> dict[str, str]:
 
 def _is_controller(process: psutil.Process) -> bool:
     try:
-        return any("controller" in word for word in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE
+        return "lt_controller.engine" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False

@@ -23,6 +23,7 @@ HEADINGS = ("JOB", "HOST", "STATE", "STEP", "LEFT", "HOME", "AGE", "WHY")
 def ps(everything: bool, host: str | None, as_json: bool) -> int:
     """The jobs and how far they are, oldest first. A host that does not answer is shown as that, beside the job."""
     with Client() as client:
+        client.catch_up()
         jobs = client.jobs(all=everything, host=host, eta=True)
         if as_json:
             emit_json(jobs)
@@ -49,6 +50,7 @@ def wait(refs: tuple[str, ...], timeout: str | None, pulled: bool, as_json: bool
     deadline = None if limit is None else time.monotonic() + limit
     ended = []
     with Client() as client:
+        client.catch_up()
         for ref in refs:
             left = None if deadline is None else max(0.0, deadline - time.monotonic())
             try:

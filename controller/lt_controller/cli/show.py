@@ -24,6 +24,7 @@ _EVENTS_SHOWN = 20
 def show(ref: str, spec: bool, all_events: bool, as_json: bool) -> int:
     """Where JOB is, how far, how it ended, its checkpoints and what happened."""
     with Client() as client:
+        client.catch_up()
         job = client.job(ref)
         if spec:
             return _show_spec(client.spec(job.id), as_json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -172,6 +173,14 @@ class JobCalls(Connected):
                 if not request.open or left <= 0:
                     return request
                 watch.wait(left)
+
+    def catch_up(self) -> None:
+        """Starts the controller where work is left for it and none runs, as after a crash or a reboot."""
+        if queries.unfinished(self._db):
+            from .socket import ensure
+
+            with contextlib.suppress(LtError):  # whoever needs it for more than this will be told
+                ensure(self.home)
 
     # Asking
 

@@ -37,6 +37,18 @@ def jobs(db: Reader, *, all: bool = False, host: str | None = None) -> list[Job]
     return found + fresh
 
 
+def unfinished(db: Reader) -> bool:
+    """Whether anything is left for a controller to do."""
+    live = tuple(state for state in states.STATES if state not in states.RESTING)
+    found = db.rows(
+        f"SELECT 1 FROM jobs WHERE removed=0 AND (state IN ({','.join('?' * len(live))})"  # noqa: S608
+        " OR pull_state IN ('pending', 'pulling'))"
+        " UNION ALL SELECT 1 FROM intents WHERE state IN ('pending', 'doing') LIMIT 1",
+        live,
+    )
+    return bool(list(found))
+
+
 def find_jobs(db: Reader, ref: str) -> list[Job]:
     """Jobs that `ref` may mean: the one of this id or name, else all whose id or name begins so."""
     text = ref.strip()
