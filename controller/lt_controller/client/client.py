@@ -14,12 +14,13 @@ from . import queries
 from .hosts import HostCalls
 from .jobs import JobCalls
 from .models import Job
+from .views import ViewCalls
 
 if TYPE_CHECKING:
     from .details import ControllerStatus, Plan
 
 
-class Client(HostCalls, JobCalls):
+class Client(HostCalls, JobCalls, ViewCalls):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 
     Cheap to make. Use it as a context manager, from one thread at a time. Everything that can go wrong for a person

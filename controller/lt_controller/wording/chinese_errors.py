@@ -90,6 +90,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "bad_host": ("主机 {host} 的地址或用户无法使用：[{user}@]{address}。", "lt host edit {host} --address …"),
     "bad_jump": ("主机 {host} 的跳板 {jump} 无法使用（{why}）。", "lt host edit {host} --jump …"),
     "host_setting_invalid": ("主机 {host} 的这些设置不正确：", "lt host add --help"),
+    "config_invalid": ("{path} 无法读取，第 {line} 行：{why}", "修改这一行"),
     "hosts_file_invalid": ("{path} 现在无法使用：", "修改这些行"),
     "host_in_use": (
         "{host} 上有 {count} 个任务在运行或等待：{jobs}。",

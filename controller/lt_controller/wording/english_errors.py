@@ -109,6 +109,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "bad_host": ("Host {host} has an unusable address or user: [{user}@]{address}.", "lt host edit {host} --address …"),
     "bad_jump": ("The jump {jump} of host {host} can't be used ({why}).", "lt host edit {host} --jump …"),
     "host_setting_invalid": ("These settings of host {host} are not right:", "lt host add --help"),
+    "config_invalid": ("{path} can't be read, line {line}: {why}", "mend that line"),
     "hosts_file_invalid": ("{path} can't be used as it stands:", "mend these lines"),
     "host_in_use": (
         "{count} jobs run or wait on {host}: {jobs}.",

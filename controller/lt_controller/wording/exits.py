@@ -21,6 +21,7 @@ _EXITS = {
             "folder_too_big",
             "host_exists",
             "host_setting_invalid",
+            "config_invalid",
             "hosts_file_invalid",
             "key_not_confirmed",
             "name_taken",

@@ -1,0 +1,32 @@
+"""Words and safe text for whoever shows things: the terminal UI takes them from here, with all else it knows of lt."""
+
+from __future__ import annotations
+
+from lt_agent.protocol import states
+from lt_agent.protocol.errors import LtError
+
+from ..display import Cleaner, safe
+from ..wording import Said, check, event, language, phrase, say, state, why
+from ..wording.language import LANGUAGES
+from ..wording.say import duration, size
+
+#: Job states in the order of a job's life.
+STATES: tuple[str, ...] = tuple(states.STATES)
+
+__all__ = [
+    "LANGUAGES",
+    "STATES",
+    "Cleaner",
+    "LtError",
+    "Said",
+    "check",
+    "duration",
+    "event",
+    "language",
+    "phrase",
+    "safe",
+    "say",
+    "size",
+    "state",
+    "why",
+]
