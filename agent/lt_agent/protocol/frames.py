@@ -72,7 +72,9 @@ class FrameReader:
                 end = body + head_size + payload_size
                 if len(buffer) < end:
                     return
-                frame = Frame(_header(bytes(buffer[body : body + head_size])), bytes(buffer[body + head_size : end]))
+                with memoryview(buffer) as view:  # a slice of a bytearray would be a second copy of the payload
+                    header, payload = bytes(view[body : body + head_size]), bytes(view[body + head_size : end])
+                frame = Frame(_header(header), payload)
                 start = end
                 yield _unpack(frame) if frame.header["type"] == _PACKED else frame
         finally:

@@ -15,7 +15,7 @@ from lt_agent.protocol.frames import MAGIC, Frame, FrameReader, ProtocolError, e
 
 from ..transport.base import Duplex
 
-READ_SIZE = 1 << 20
+READ_SIZE = 4 << 20
 
 
 class BridgeLink:

@@ -11,14 +11,15 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from .checkpointer import Checkpointer
 from .schema import open_writable
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_BATCH = 512  # functions in one transaction
-MAX_WAITING_BYTES = 16 << 20  # of stream data; past it whoever adds waits, and so, through SSH's window, does the host
-CHECKPOINT_PAGES = 8192  # 32 MiB of WAL between checkpoints: fewer copies during a burst
+SMALL_COMMIT = 32 << 10  # bytes of WAL that a commit without stream data is taken to cost
+MAX_WAITING_BYTES = 8 << 20  # of stream data; past it whoever adds waits, and so, through SSH's window, does the host
 
 
 class Writer:
@@ -30,7 +31,8 @@ class Writer:
 
     def __init__(self, path: Path, on_commit: Callable[[set[str]], None] | None = None) -> None:
         self._db = open_writable(path)
-        self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
+        self._db.execute("PRAGMA wal_autocheckpoint=0")
+        self._checkpointer = Checkpointer(path)
         self._on_commit = on_commit
         self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._room = threading.Condition()
@@ -65,8 +67,10 @@ class Writer:
             batch, last = self._gather()
             if batch:
                 self._commit(batch)
+                self._checkpointer.written(sum(task.weight for task in batch) + SMALL_COMMIT)
             if last:
-                self._db.close()
+                self._checkpointer.close()
+                self._db.close()  # the last connection folds the WAL in
                 return
 
     def _gather(self) -> tuple[list[_Task], bool]:

@@ -12,7 +12,7 @@ import paramiko
 from .base import Completed
 from .dial import unreachable
 
-WINDOW = 16 << 20  # bytes a stream may have in flight: 2 MiB, paramiko's own, holds 50 ms lines to 40 MB/s
+WINDOW = 8 << 20  # bytes a stream may have in flight: 2 MiB, paramiko's own, holds 50 ms lines to 40 MB/s
 STDERR_TAIL = 8192
 
 
