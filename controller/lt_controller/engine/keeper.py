@@ -10,6 +10,8 @@ from ..store.writer import Writer
 from .keepsake import keep
 
 RETRY = 60.0  # seconds, after a full disk
+QUIET = 1.0  # seconds without news before it begins: a hundred jobs that end at once come first
+PATIENCE = 30  # such waits at the most
 
 
 class Keeper:
@@ -50,7 +52,10 @@ class Keeper:
                 self._wake.wait(RETRY)
                 continue
             self._wake.wait()
-            self._wake.clear()
+            for _ in range(PATIENCE):
+                self._wake.clear()
+                if self._closing or not self._wake.wait(QUIET):
+                    break
 
 
 def _ended(db: sqlite3.Connection) -> list[tuple[str, int]]:

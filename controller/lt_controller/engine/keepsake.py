@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from lt_agent.protocol.files import fsync_folder, write_json
+from lt_agent.protocol.files import write_json
 
 from ..home import Home
 
 
 def keep(home: Home, job: str, attempt: int) -> None:
-    """Writes what the database knows of an attempt that has ended. Again is harmless. Raises OSError (disk full)."""
+    """Writes what the database knows of an attempt that has ended. Again is harmless. Raises OSError (disk full).
+
+    Not forced to the disk: until the system has done that by itself, the database has it too.
+    """
     uri = f"{home.database.as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=60)) as db:
         row = db.execute(
@@ -31,8 +33,8 @@ def keep(home: Home, job: str, attempt: int) -> None:
         _write(folder / "log", (bytes(data) for (data,) in _rows(db, "SELECT data FROM logs", "offset", job, attempt)))
         _write(folder / "events.jsonl", _events(db, job, attempt))
         _write(folder / "metrics.jsonl", _metrics(db, job, attempt))
-        write_json(folder / "spec.json", json.loads(spec))
-        write_json(folder / "exit.json", {**json.loads(outcome or "{}"), "host": host})
+        write_json(folder / "spec.json", json.loads(spec), durable=False)
+        write_json(folder / "exit.json", {**json.loads(outcome or "{}"), "host": host}, durable=False)
 
 
 def _events(db: sqlite3.Connection, job: str, attempt: int) -> Iterator[bytes]:
@@ -59,7 +61,4 @@ def _write(path: Path, pieces: Iterator[bytes]) -> None:
     with aside.open("wb") as file:
         for piece in pieces:
             file.write(piece)
-        file.flush()
-        os.fsync(file.fileno())
     aside.replace(path)
-    fsync_folder(path.parent)
