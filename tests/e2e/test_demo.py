@@ -15,7 +15,7 @@ pytest.importorskip("trl", reason="the train extra is not installed")
 
 def test_the_demo_trains_over_ssh_shows_each_step_and_leaves_nothing_running(laptop: Laptop, tmp_path: Path) -> None:
     demo = laptop.work / "demo"
-    told = laptop.lt("demo", "--keep", str(demo), timeout=240)
+    told = laptop.lt("demo", "--folder", str(demo), timeout=240)
     out = told.stdout
     assert "sshd" in out or "local" in out  # it says which way it went
     assert re.search(r"loss", out)

@@ -54,8 +54,9 @@ def test_a_missing_data_file_is_named_before_anything_is_sent(laptop: Laptop) ->
 
 def test_malformed_jsonl_is_refused_with_the_lines_number(laptop: Laptop) -> None:
     (laptop.work / "bad.jsonl").write_text('{"prompt": "a", "completion": "b"}\n{"prompt": "c", \n{"prompt": "d"}\n')
-    told = laptop.lt("submit", "local", "tiny-sft", "datasets.0.path=bad.jsonl", code=None)
-    assert told.returncode != 0 and "bad.jsonl" in told.stderr and "2" in told.stderr
+    words = ["datasets.0.path=bad.jsonl", "datasets.0.type=prompt_completion"]
+    told = laptop.lt("submit", "local", "tiny-sft", *words, code=None)
+    assert told.returncode != 0 and "bad.jsonl:2:" in told.stderr and "bad.jsonl:1:" not in told.stderr
     assert laptop.query("SELECT * FROM intents") == []
 
 

@@ -15,7 +15,7 @@ from support.wait import until
 pytestmark = pytest.mark.train
 pytest.importorskip("trl", reason="the train extra is not installed")
 
-SMALL = ["train.per_device_train_batch_size=2"]
+SMALL = ["train.per_device_train_batch_size=2", "train.logging_steps=1"]
 
 
 def test_a_recipe_trains_over_ssh_and_its_checkpoints_come_home_hash_equal(laptop: Laptop, box: SshHost) -> None:
@@ -40,7 +40,8 @@ def test_a_recipe_trains_over_ssh_and_its_checkpoints_come_home_hash_equal(lapto
 def test_a_second_submit_of_the_same_data_sends_no_file_again(laptop: Laptop, box: SshHost) -> None:
     data = laptop.work / "mine.jsonl"
     data.write_text("".join(json.dumps({"prompt": f"q{n}", "completion": f" a{n}"}) + "\n" for n in range(64)))
-    words = ["box", "tiny-sft", "datasets.0.path=mine.jsonl", "train.max_steps=2", *SMALL]
+    typed = ["datasets.0.path=mine.jsonl", "datasets.0.type=prompt_completion"]
+    words = ["box", "tiny-sft", *typed, "train.max_steps=2", *SMALL]
     first, second = laptop.submit(*words), laptop.submit(*words)
     laptop.wait_state(second, "waiting", "preparing", "running", "succeeded", timeout=60)
 
