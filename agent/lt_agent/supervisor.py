@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import time
@@ -121,8 +122,7 @@ class _Supervisor:
             record = self._work()
         except LtError as error:
             self._event("error", **error.as_dict())
-            message = " ".join(str(error.params.get("message") or error).split())
-            record = ExitRecord(states.FAILED, error.code, message=message)
+            record = ExitRecord(states.FAILED, error.code, message=json.dumps(error.as_dict(), ensure_ascii=False))
         except Exception as error:  # a fault of ours must not leave an attempt without an end
             traceback.print_exc()
             message = f"{type(error).__name__}: {error}"

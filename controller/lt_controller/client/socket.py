@@ -19,6 +19,7 @@ from ..home import Home
 
 START_SECONDS = 15.0  # a cold disk and a busy machine included; a warm start takes about half a second
 _LINE_LIMIT = 32 << 20
+JOB_VARIABLES = frozenset({"LT_JOB", "LT_ATTEMPT", "LT_OUT", "LT_METRICS"})
 
 
 class Line:
@@ -91,6 +92,8 @@ def ensure(home: Home) -> None:
     if _answers(home):
         return
     home.make()
+    # Started from inside a job it must not carry the job's marker: the job's end would be its end, too.
+    environment = {key: value for key, value in os.environ.items() if key not in JOB_VARIABLES}
     log = os.open(home.controller_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         process = subprocess.Popen(
@@ -99,6 +102,7 @@ def ensure(home: Home) -> None:
             stdout=log,
             stderr=log,
             cwd="/",
+            env=environment,
             start_new_session=True,  # Ctrl-C in this terminal is not meant for it
         )
     finally:

@@ -41,6 +41,7 @@ class Connected:
     def close(self) -> None:
         """Closes the link and the connection; nothing on the host ends by it."""
         self.link.close()
+        self.bulk.close()
         self.transport.close()
 
 

@@ -17,6 +17,7 @@ from lt_agent.protocol.states import STATES
 from ..store import checkpoints, hosts, jobs, streams
 from ..store.times import iso
 from ..store.writer import Writer
+from .verify import checked_exit, checked_manifest
 
 SEEN_EVERY = 20.0  # seconds between two notes that the host is alive
 
@@ -68,13 +69,14 @@ class Intake:
             if kind == "stream":
                 self._stream(job, attempt, str(frame.header.get("stream")), int(frame.header["offset"]), frame.payload)
             elif kind == "manifest":
-                self._manifest(job, attempt, from_dict(Manifest, frame.header.get("manifest")))
+                self._manifest(job, attempt, checked_manifest(from_dict(Manifest, frame.header.get("manifest"))))
             elif kind == "gone":
                 self._add("checkpoints", checkpoints.gone, job, attempt, str(frame.header.get("name")))
             elif kind == "problem":
                 self._add("jobs", jobs.note, job, attempt, self._host, error_from_dict(frame.header["error"]))
             elif kind == "exit":
-                self._exit(job, attempt, from_dict(ExitRecord, frame.header.get("exit")), dict(frame.header["cursors"]))
+                record = checked_exit(from_dict(ExitRecord, frame.header.get("exit")))
+                self._exit(job, attempt, record, dict(frame.header["cursors"]))
         except (LtError, KeyError, TypeError, ValueError) as error:
             self._on_fault(f"a malformed `{kind}` message: {error}")
 

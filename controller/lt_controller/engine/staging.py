@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,11 @@ class Stager:
         transfer = new_ulid()
         self.writer.run("transfers", transfers.begin, transfer, job, self.host, "push", snapshot.name, total)
         try:
-            note = progress_note(self.writer, transfer)
-            self.bulk.push(snapshot.source, files, where["path"] + "/files", where["link_dest"], note, cancel)
-            self.bulk.push(snapshot.manifest.parent, [snapshot.manifest.name], where["path"], (), None, cancel)
-            passed(SubmitStep.SENT, self.home)
-            self._commit(snapshot, manifest)
+            self._send(snapshot, files, where["path"], where["link_dest"], transfer, cancel)
+            if not self._commit(snapshot, manifest):
+                where = self.link.request("stage", name=snapshot.name, digest=snapshot.digest)
+                self._send(snapshot, files, where["path"], (), transfer, cancel)
+                self._commit(snapshot, manifest, last=True)
         except BaseException:
             self.writer.run("transfers", transfers.end, transfer, "failed")
             raise
@@ -81,13 +82,36 @@ class Stager:
             str(snapshot.source),
         )
 
-    def _commit(self, snapshot: Snapshot, manifest: dict[str, Any]) -> None:
+    def _send(
+        self,
+        snapshot: Snapshot,
+        files: list[str],
+        path: str,
+        link_dest: Sequence[str],
+        transfer: str,
+        cancel: threading.Event,
+    ) -> None:
+        note = progress_note(self.writer, transfer)
+        self.bulk.push(snapshot.source, files, path + "/files", link_dest, note, cancel)
+        self.bulk.push(snapshot.manifest.parent, [snapshot.manifest.name], path, (), None, cancel)
+        passed(SubmitStep.SENT, self.home)
+
+    def _commit(self, snapshot: Snapshot, manifest: dict[str, Any], *, last: bool = False) -> bool:
+        """Whether the host found every file right.
+
+        A file of an earlier snapshot with the same size and time but other content is linked, not sent, and found
+        out here: False, and all is to be sent again without links.
+        """
         try:
             self.link.request("commit", timeout=3600, name=snapshot.name, digest=snapshot.digest)
         except LtError as error:
-            if error.code == "data_mismatch":
-                check_unchanged(snapshot, manifest)  # the laptop's file moved under the transfer: say that instead
-            raise
+            if error.code != "data_mismatch":
+                raise
+            check_unchanged(snapshot, manifest)  # the laptop's file moved under the transfer: say that instead
+            if last:
+                raise
+            return False
+        return True
 
 
 def check_unchanged(snapshot: Snapshot, manifest: dict[str, Any]) -> None:
@@ -104,8 +128,6 @@ def check_unchanged(snapshot: Snapshot, manifest: dict[str, Any]) -> None:
 
 def progress_note(writer: Writer, transfer: str) -> Callable[[Progress], None]:
     """A callback that notes progress in the database a few times a second."""
-    import time
-
     last = 0.0
 
     def note(progress: Progress) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
 from lt_agent.protocol.errors import LtError
-from lt_agent.protocol.records import FileEntry, Manifest
+from lt_agent.protocol.records import ExitRecord, FileEntry, Manifest
+from lt_agent.protocol.states import RESTING
 
 BLOCK = 1 << 20
+KINDS = ("checkpoint", "final", "files")
+NoneType = type(None)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # never `.lt`, where our own records of the run lie
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def checked_entries(manifest: Manifest) -> list[FileEntry]:
@@ -25,6 +31,41 @@ def checked_entries(manifest: Manifest) -> list[FileEntry]:
             raise LtError("bad_manifest", name=manifest.name, why=f"a wrong entry: {entry.path!r}")
         seen.add(entry.path)
     return list(manifest.files)
+
+
+def checked_manifest(manifest: Manifest) -> Manifest:
+    """A manifest as a host sent it, if its name may name a folder at home and its values are what they should be.
+
+    Raises LtError `bad_manifest`: hosts are not trusted.
+    """
+    name = manifest.name if isinstance(manifest.name, str) else ""
+    if not _NAME.fullmatch(name):
+        raise LtError("bad_manifest", name=repr(manifest.name), why="that is no name for a checkpoint")
+    right = (
+        manifest.kind in KINDS
+        and isinstance(manifest.step, (int, NoneType))
+        and isinstance(manifest.metric, (int, float, NoneType))
+        and isinstance(manifest.created_at, (int, float))
+        and all(isinstance(entry.path, str) and _SHA256.fullmatch(str(entry.sha256)) for entry in manifest.files)
+    )
+    if not right:
+        raise LtError("bad_manifest", name=name, why="its values are not what they should be")
+    checked_entries(manifest)
+    return manifest
+
+
+def checked_exit(record: ExitRecord) -> ExitRecord:
+    """An exit record as a host sent it. Raises LtError `bad_record` if it ends nothing or has values of wrong types."""
+    right = (
+        record.state in RESTING
+        and isinstance(record.reason, str)
+        and isinstance(record.message, str)
+        and isinstance(record.exit_code, (int, NoneType))
+        and isinstance(record.finished_at, (int, float))
+    )
+    if not right:
+        raise LtError("bad_record", record="ExitRecord", problem="its values are not what they should be")
+    return record
 
 
 def verify(folder: Path, entries: list[FileEntry]) -> list[str]:

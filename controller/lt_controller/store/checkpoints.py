@@ -44,7 +44,7 @@ def add(
             manifest.size,
             iso(manifest.created_at + clock) if manifest.created_at else now(),
             state,
-            json.dumps(to_dict(manifest), ensure_ascii=False),
+            json.dumps(to_dict(manifest)),
         ),
     )
     _sum_up(db, job)

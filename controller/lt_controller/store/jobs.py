@@ -11,6 +11,7 @@ from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import ExitRecord, JobSpec, ResumeFrom, from_dict, to_dict
 
+from .streams import plain
 from .times import iso, now
 
 
@@ -79,11 +80,19 @@ def end_attempt(db: sqlite3.Connection, job: str, attempt: int, record: ExitReco
     finished = iso(record.finished_at + clock) if record.finished_at else now()
     db.execute(
         "UPDATE attempts SET exit=?, finished_at=?, state=?, reason=? WHERE job_id=? AND attempt=?",
-        (json.dumps(to_dict(record), ensure_ascii=False), finished, record.state, record.reason, job, attempt),
+        (json.dumps(to_dict(record)), finished, record.state, plain(record.reason), job, attempt),
     )
     db.execute(
         "UPDATE jobs SET state=?, reason=?, message=?, finished_at=?, exit_code=? WHERE id=? AND attempt=?",
-        (record.state, record.reason, record.message or None, finished, record.exit_code, job, attempt),
+        (
+            record.state,
+            plain(record.reason),
+            plain(record.message) or None,
+            finished,
+            record.exit_code,
+            job,
+            attempt,
+        ),
     )
     return True
 
@@ -118,7 +127,7 @@ def add_event(
     seq = db.execute("SELECT coalesce(min(seq), 0) - 1 FROM events WHERE seq < 0").fetchone()[0]
     db.execute(
         "INSERT INTO events (job_id, attempt, seq, code, params, time, host) VALUES (?,?,?,?,?,?,?)",
-        (job, attempt, seq, code, json.dumps(params, ensure_ascii=False), now(), host),
+        (job, attempt, seq, plain(code), json.dumps(params), now(), host),
     )
 
 
@@ -155,7 +164,7 @@ def cancel_paused(db: sqlite3.Connection, job: str) -> None:
 
 def note(db: sqlite3.Connection, job: str, attempt: int, host: str, error: LtError) -> None:
     """Something a person should know of a job that changes nothing about its state; noted once."""
-    message = json.dumps(error.as_dict(), ensure_ascii=False)
+    message = json.dumps(error.as_dict())
     row = db.execute("SELECT message FROM jobs WHERE id=?", (job,)).fetchone()
     if row is not None and row[0] != message:
         db.execute("UPDATE jobs SET message=? WHERE id=? AND attempt=?", (message, job, attempt))

@@ -83,19 +83,24 @@ def add_events(
     for line in data.splitlines(keepends=True):
         try:
             value = json.loads(line)
-            code, params = str(value["code"]), dict(value.get("params") or {})
+            code, params = plain(str(value["code"])), dict(value.get("params") or {})
             time = float(value["time"]) + clock
         except (ValueError, KeyError, TypeError, RecursionError):
             code, params, time = "unreadable_event", {"bytes": len(line)}, clock
         db.execute(
             "INSERT OR REPLACE INTO events (job_id, attempt, seq, code, params, time, host) VALUES (?,?,?,?,?,?,?)",
-            (job, attempt, at, code, json.dumps(params, ensure_ascii=False), iso(time), host),
+            (job, attempt, at, code, plain(json.dumps(params, ensure_ascii=False)), iso(time), host),
         )
         at += len(line)
         events.append((code, params, time))
     if data:
         _advance(db, job, attempt, "events", at)
     return events
+
+
+def plain(text: str) -> str:
+    """`text` as SQLite can hold it: half a surrogate pair, which JSON may carry and UTF-8 may not, becomes `?`."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _fresh(db: sqlite3.Connection, job: str, attempt: int, stream: str, offset: int, data: bytes) -> bytes:
@@ -122,7 +127,7 @@ def _point(line: bytes) -> tuple[int, float | None, list[tuple[str, float | None
     step, time = value.pop("step", 0), value.pop("time", None)
     if isinstance(step, bool) or not isinstance(step, (int, float)) or not math.isfinite(step) or abs(step) >= 1 << 62:
         return None
-    clean = [(str(name), _number(v)) for name, v in value.items() if v is None or isinstance(v, (int, float))]
+    clean = [(plain(str(name)), _number(v)) for name, v in value.items() if v is None or isinstance(v, (int, float))]
     return int(step), _number(time) if isinstance(time, (int, float)) else None, clean
 
 

@@ -84,7 +84,40 @@ def test_an_event_of_state_moves_the_job_but_never_ends_it(bench: Bench) -> None
     assert bench.ask("SELECT count(*) FROM events") == [(4,)]
 
 
-@pytest.mark.parametrize("wrong", [{"manifest": "x"}, {"manifest": {"name": 1}}, {}])
-def test_a_malformed_message_is_the_hosts_fault(bench: Bench, wrong: dict) -> None:
+FILE = {"path": "a", "size": 1, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"manifest": "x"},
+        {"manifest": {"name": 1, "kind": "checkpoint", "base": "", "files": []}},
+        {"manifest": {"name": "../../.ssh", "kind": "final", "base": "", "files": [FILE]}},
+        {"manifest": {"name": ".lt", "kind": "final", "base": "", "files": [FILE]}},
+        {"manifest": {"name": "final", "kind": "data", "base": "", "files": [FILE]}},
+        {"manifest": {"name": "final", "kind": "final", "base": "", "files": [{**FILE, "path": "../x"}]}},
+        {"manifest": {"name": "final", "kind": "final", "base": "", "files": [{**FILE, "sha256": "x"}]}},
+    ],
+)
+def test_a_manifest_that_could_do_harm_is_the_hosts_fault_and_not_recorded(bench: Bench, wrong: dict) -> None:
     bench.push("manifest", **wrong)
     assert len(bench.faults) == 1
+    assert bench.ask("SELECT count(*) FROM checkpoints") == [(0,)]
+
+
+@pytest.mark.parametrize("record", [exit_record("running"), {**exit_record(), "reason": ["x"]}, "x", None])
+def test_an_exit_that_ends_nothing_is_the_hosts_fault(bench: Bench, record: object) -> None:
+    bench.push("exit", exit=record, cursors=cursors())
+    assert len(bench.faults) == 1
+    assert bench.ask("SELECT exit FROM attempts") == [(None,)]
+
+
+def test_half_a_surrogate_pair_from_a_host_is_stored_as_a_question_mark(bench: Bench) -> None:
+    bench.push("stream", b'{"step":1,"lo\\ud800ss":1}\n', stream="metrics", offset=0)
+    bench.push("stream", b'{"time":1,"code":"x\\udfff","params":{"a":"\\ud800"}}\n', stream="events", offset=0)
+    bench.push("exit", exit={**exit_record(), "message": "\ud800"}, cursors=cursors())
+    assert bench.ask("SELECT name FROM metrics") == [("lo?ss",)]
+    assert bench.ask("SELECT code, params FROM events") == [("x?", '{"a": "?"}')]
+    assert bench.ask("SELECT message FROM jobs") == [("?",)]
+    assert bench.faults == []
