@@ -2,6 +2,9 @@
 # make test   installs what is missing, then checks the code and runs every test
 # PYTHON=/path/to/python chooses the interpreter that .venv is made with.
 
+# Compiled once and kept, whatever the shell says: a command that compiles itself at each start is slow.
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready

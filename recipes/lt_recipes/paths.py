@@ -14,6 +14,7 @@ from .schema import Recipe
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?\Z")
 _JOB = re.compile(r"[\w.-]+(/[\w.-]+)?\Z")
+_PATH_KEYS = ("path", "name_or_path", "train_from", "chat_template_path")
 _FILE_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".parquet", ".txt", ".jinja")
 
 Place = Literal["local", "host", "job", "hub"]
@@ -41,7 +42,26 @@ def path_values(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield f"datasets.{index}.path", dataset.path
     for index, dataset in enumerate(recipe.eval.datasets):
         yield f"eval.datasets.{index}.path", dataset.path
+    for index, reward in enumerate(getattr(recipe, "rewards", [])):
+        yield from _given(f"rewards.{index}.path", reward.path)
+        yield from _given(f"rewards.{index}.name_or_path", reward.name_or_path)
     yield from _given("train.chat_template_path", getattr(recipe.train, "chat_template_path", None))
+
+
+def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The values of a recipe that stands in `folder`, for one that stands elsewhere: what lies there gets its full path."""
+
+    def value(key: str, item: Any) -> Any:
+        if isinstance(item, dict):
+            return {name: value(name, below) for name, below in item.items()}
+        if isinstance(item, list):
+            return [value(key, below) for below in item]
+        if key in _PATH_KEYS and isinstance(item, str) and not item.startswith(("host:", "job:")):
+            found = find(item, [folder])
+            return str(found) if found else item
+        return item
+
+    return {name: value(name, item) for name, item in data.items()}
 
 
 def place_of(value: str, folders: list[Path]) -> Place:
@@ -55,7 +75,7 @@ def place_of(value: str, folders: list[Path]) -> Place:
     if value.startswith("job:"):
         if not _JOB.match(value[4:]):
             raise ValueError(
-                "must name a job: job:calm-otter, or one of its checkpoints: job:calm-otter/checkpoint-400"
+                "must name a job: job:sft-lora-k3x9qp, or one of its checkpoints: job:sft-lora-k3x9qp/checkpoint-400"
             )
         return "job"
     if find(value, folders) is not None or not _HUB_ID.match(value) or value.lower().endswith(_FILE_SUFFIXES):

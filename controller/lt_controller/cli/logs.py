@@ -32,9 +32,9 @@ def logs(
     """What JOB printed, made safe for a terminal. With -f the exit code is 1 if the job failed.
 
     \b
-    lt logs brave-otter -f
-    lt logs brave-otter --grep 'loss|error' --tail 2000
-    lt logs brave-otter --raw > train.log
+    lt logs sft-lora-k3x9qp -f
+    lt logs sft-lora-k3x9qp --grep 'loss|error' --tail 2000
+    lt logs sft-lora-k3x9qp --raw > train.log
     """
     pattern = _compile(grep)
     if raw and sys.stdout.isatty():

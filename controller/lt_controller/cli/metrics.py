@@ -27,9 +27,9 @@ def metrics(ref: str, names: tuple[str, ...], draw: bool, attempt: int | None, a
     """The values that JOB has logged: without NAME a line for each, with NAMEs every step.
 
     \b
-    lt metrics brave-otter
-    lt metrics brave-otter loss eval_loss
-    lt metrics brave-otter --plot
+    lt metrics sft-lora-k3x9qp
+    lt metrics sft-lora-k3x9qp loss eval_loss
+    lt metrics sft-lora-k3x9qp --plot
     """
     with Client() as client:
         job = client.job(ref)

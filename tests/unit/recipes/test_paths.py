@@ -13,7 +13,7 @@ TEXT = """\
 version: 1
 method: sft
 model: {name_or_path: org/model, tokenizer: {train_from: corpus.txt}}
-adapter: {type: lora, path: "job:calm-otter/checkpoint-400"}
+adapter: {type: lora, path: "job:sft-lora-k3x9qp/checkpoint-400"}
 datasets:
   - {path: train.jsonl, type: text}
   - {path: shards, type: text}
@@ -77,8 +77,8 @@ def test_what_is_missing_is_told_with_its_line_and_both_places(folders: tuple[Pa
         ("it's", "local"),
         ("数据/训练", "local"),
         ("host:/data/x", "host"),
-        ("job:calm-otter", "job"),
-        ("job:calm-otter/final", "job"),
+        ("job:sft-lora-k3x9qp", "job"),
+        ("job:sft-lora-k3x9qp/final", "job"),
     ],
 )
 def test_where_a_value_points(value: str, place: str, tmp_path: Path) -> None:
