@@ -27,6 +27,7 @@ from .protocol.errors import LtError
 from .protocol.files import read_json, write_json
 from .protocol.paths import AttemptPaths, HostRoot, LeaseDir
 from .protocol.records import ExitRecord, to_dict
+from .sampler import Sampler
 from .stopper import Stopper
 from .watch import FLOOR
 
@@ -179,8 +180,6 @@ class _Supervisor:
 
     def _attend(self, worker: int) -> None:
         """Until the worker has ended: requests, time and disk, checkpoints, samples."""
-        from .sampler import Sampler
-
         crew, stopper, started = self._crew, self._stopper, time.monotonic()
         sampler = Sampler(self._attempt, self._gpus, self._event)
         disk_at, sample_at = started, started + YOUNG
@@ -233,6 +232,8 @@ class _Supervisor:
             self._stopper.killed += ("scan",)
         if not survivors:
             self._drop_leases()  # the GPU is free while the last checkpoint is still being hashed
+            if tickets.names(self._lease):
+                wakeups.wake(self._lease)  # the next need not wait until our outcome is on the disk
         return survivors
 
     def _leftover_grace(self) -> float:
@@ -269,7 +270,6 @@ class _Supervisor:
             self._crew.pause(FLOOR)
         if self._spec.outputs or checkpoints.pending(self._attempt):
             release_reserve(self._attempt)
-            wakeups.wake(self._lease)  # the leases are free
             self._crew.help(lambda: self._save_and_collect(True, 0.0), close=self._not_for_helpers(), nice=0)
             self._crew.join_helper()
 
