@@ -31,6 +31,7 @@ from .tickets import Ticket
 from .watch import FLOOR
 
 LINGER = 2.0  # seconds without work after which it goes
+MISSES = 6  # supervisors that end without a claim, each after a pause twice as long, before the attempt is given up
 CLAIM_SECONDS = 5.0  # how long a fresh supervisor may take to claim its attempt
 LOG_LIMIT = 1 << 20  # bytes of dispatcher.log, which is begun anew beyond that
 _OVER = "over"
@@ -72,6 +73,7 @@ class _Dispatcher:
         self._own_fds = [lock, self._fifo, self._wake_read, self._wake_write]
         self._look_for_stops = True
         self._last_stop_look = 0.0
+        self._missed: dict[str, tuple[int, float]] = {}  # by ticket: supervisors without a claim, when to try again
 
     def run(self) -> None:
         """Until there has been nothing to do for `LINGER` seconds."""
@@ -133,6 +135,11 @@ class _Dispatcher:
         wanted = max(1, ticket.gpus)
         if wanted > slots.slots:
             return self._end(name, ticket, ExitRecord(FAILED, "not_enough_slots", message=f"{wanted} > {slots.slots}"))
+        missed, again = self._missed.get(name, (0, 0.0))
+        if missed >= MISSES:
+            return self._end(name, ticket, ExitRecord(FAILED, "no_supervisor", message=str(self._lease.log)))
+        if time.monotonic() < again:
+            return _BUSY
         grant = leases.try_take(self._lease, wanted, slots.slots)
         if grant is None:
             return _WAITS
@@ -144,7 +151,10 @@ class _Dispatcher:
         finally:
             grant.close()
         if not claimed:
+            # Tried again at once, a supervisor that cannot even begin would be forked as fast as the machine can.
+            self._missed[name] = (missed + 1, time.monotonic() + 2.0**missed)
             return _BUSY
+        self._missed.pop(name, None)
         tickets.remove(self._lease, name)
         return _OVER
 
@@ -195,8 +205,9 @@ class _Dispatcher:
 
         def child() -> None:
             os.close(hear)
-            if os.path.realpath(bundle) == os.path.realpath(self._bundle):
-                supervisor.supervise(root, self._lease, ticket.paths, grant, bundle, claimed)
+            # A bundle that somebody has deleted since is stood in for by ours.
+            if os.path.realpath(bundle) == os.path.realpath(self._bundle) or not bundle.exists():
+                supervisor.supervise(root, self._lease, ticket.paths, grant, self._bundle, claimed)
             self._exec(ticket, grant, tell)
 
         pid = self._fork(child)

@@ -67,6 +67,7 @@ REASONS: dict[str, str] = {
     "error": "失败",
     "exception": "训练出错",
     "start_failed": "无法启动",
+    "no_supervisor": "监督进程无法启动",
 }
 
 EVENTS: dict[str, str] = {

@@ -37,6 +37,7 @@ REASONS: dict[str, str] = {
     "error": "failed",
     "exception": "an error in the training",
     "start_failed": "it could not be started",
+    "no_supervisor": "its supervisor could not be started",
 }
 
 EVENTS: dict[str, str] = {

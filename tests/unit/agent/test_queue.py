@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lt_agent import judge, leases, locks, procs, tickets
+from lt_agent import dispatcher, judge, leases, locks, procs, tickets
 from lt_agent.machine import machine_id, open_lease_dir
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import read_json
@@ -57,6 +58,41 @@ def test_a_start_cut_after_its_spec_is_repaired_by_the_judge(host: AgentHost, mo
     assert tickets.names(host.lease) == []
     judge.judge_all(host.root, host.lease, host.bundle)
     assert ended(attempt)["state"] == "succeeded"
+
+
+def test_a_ticket_whose_agent_was_deleted_is_served_by_the_dispatchers_own(host: AgentHost, tmp_path: Path) -> None:
+    blockers = [host.start("sleep", "60") for _ in range(2)]
+    for attempt in blockers:
+        running(attempt)
+    other = make_bundle(tmp_path / "other")
+    waiting = host.start("echo", "served", bundle=other)
+    shutil.rmtree(other)
+    for attempt in blockers:
+        os.kill(running(attempt), signal.SIGTERM)
+    assert ended(waiting)["state"] == "succeeded" and log(waiting) == "served\n"
+
+
+def test_a_supervisor_that_cannot_begin_is_tried_seldom_then_given_up(
+    host: AgentHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dispatcher of this test is this process's child: what is patched here holds in it."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    tries = tmp_path / "tries"
+    (broken / "__main__.py").write_text(f"open({str(tries)!r}, 'a').write('x')\n")
+    monkeypatch.setattr("lt_agent.dispatcher.MISSES", 2)
+    spec = host.spec("true")
+    with monkeypatch.context() as patch:
+        patch.setattr("lt_agent.start.ensure_dispatcher", lambda *_: None)
+        start(host.root, host.lease, spec, broken)
+    if os.fork() == 0:
+        try:
+            dispatcher.main({"root": str(host.root.path), "lease-dir": str(host.lease.path)})
+        finally:
+            os._exit(0)
+    outcome = ended(host.root.attempt(spec.job, 1))
+    assert (outcome["state"], outcome["reason"]) == ("failed", "no_supervisor")
+    assert tries.read_text() == "xx"
 
 
 def test_another_machine_queues_no_attempt_that_waits_here(host: AgentHost, tmp_path: Path) -> None:
