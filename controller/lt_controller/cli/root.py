@@ -31,6 +31,7 @@ COMMANDS = {
     "save": ("control", "save", "make a checkpoint now"),
     "pull": ("control", "pull", "bring checkpoints home now"),
     "rm": ("control", "rm", "forget an ended job and delete its files on the host"),
+    "ssh": ("ssh", "ssh", "a shell on a host, or one command there"),
     "recipe": ("recipe", "recipe", "the gallery, and recipes of yours: ls, show, check, new"),
     "controller": ("controller", "controller", "the background process: run, start, status, stop"),
     "doctor": ("doctor", "doctor", "what is fit on this machine, and what is not"),
@@ -53,12 +54,18 @@ def lt(ctx: click.Context) -> None:
     checkpoints come home by themselves.
     """
     if ctx.invoked_subcommand is None:
-        open_screen(ctx)
+        ctx.exit(open_screen(ctx))
 
 
-def open_screen(ctx: click.Context) -> None:
-    """What `lt` alone does: the help, as long as there is no terminal UI to open."""
-    click.echo(ctx.get_help())
+def open_screen(ctx: click.Context) -> int:
+    """What `lt` alone does: the terminal UI; the help where there is no terminal to show it on."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        click.echo(ctx.get_help())
+        return 0
+    from importlib import import_module
+
+    # By name, for the arrow between the packages points the other way: the screens stand on our client.
+    return int(import_module("lt_tui").main())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

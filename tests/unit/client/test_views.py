@@ -12,7 +12,7 @@ import pytest
 from lt_agent.protocol.errors import LtError
 from lt_controller.client import Client
 from lt_controller.client.series import Series
-from support.store import Store
+from support.store import START, Store
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_fleet_has_curves_and_the_newest_samples_of_running_jobs(store: Store, c
         store.metric(job, step, loss=100.0 - step)
     for step, util in ((0, 10.0), (10, 90.0)):
         store.metric(job, step, **{"gpu0/util": util, "sys/cpu": 5.0})
-    store.job("over", "succeeded", host="local")
+    store.job("over", "succeeded", host="local", at=START + 60)
     fleet = client.fleet()
     assert [item.name for item in fleet.jobs] == ["one", "over"]
     assert fleet.curves[job] == tuple(float(value) for value in range(32, 0, -1))

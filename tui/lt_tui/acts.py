@@ -1,0 +1,144 @@
+"""What one can ask for, with the keys that are the same on every screen that shows jobs."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.binding import Binding, BindingType
+
+from lt_controller.client import Client, Job
+from lt_controller.client.words import LtError
+
+from .i18n import _
+from .messages import Acted
+from .page import Page
+from .places import Place
+from .text import steps
+
+if TYPE_CHECKING:
+    from .app import LtApp
+
+#: Acts on a job by name. Those in `ASKED` are confirmed.
+DEEDS: dict[str, Callable[[Client, str], Any]] = {
+    "stop": lambda client, job: client.stop(job),
+    "pause": lambda client, job: client.pause(job),
+    "resume": lambda client, job: client.resume(job),
+    "save": lambda client, job: client.save(job),
+    "pull": lambda client, job: client.pull(job),
+    "remove": lambda client, job: client.remove(job),
+}
+ASKED = {
+    "stop": "Stop {names}? It saves, ends, and frees its GPU.",
+    "remove": "Remove {names}? The files on the host are deleted; what came home stays.",
+}
+
+
+class JobActs(Page):
+    """A screen with jobs on it: `targets` says which ones a key means."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "job('stop')", "Stop", id="job.stop"),
+        Binding("r", "job('resume')", "Resume", id="job.resume"),
+        Binding("p", "job('pull')", "Pull", id="job.pull"),
+        Binding("z", "job('pause')", "Pause", show=False, id="job.pause"),
+        Binding("w", "job('save')", "Save now", show=False, id="job.save"),
+        Binding("delete,ctrl+d", "job('remove')", "Remove", show=False, id="job.remove"),
+        Binding("c", "compare", "Compare", show=False, id="job.compare"),
+        Binding("s", "shell", "Shell", id="host.shell"),
+    ]
+
+    def targets(self) -> Sequence[Job]:
+        """The jobs that a key means."""
+        return ()
+
+    def shell_host(self) -> str:
+        """The host that `s` opens a shell on."""
+        found = self.targets()
+        return found[0].host if found else ""
+
+    def action_job(self, act: str) -> None:
+        """Asks for something, after a question where it can't be undone."""
+        chosen = list(self.targets())
+        if not chosen:
+            return
+        do_with_jobs(self.lt, act, chosen)
+
+    def action_compare(self) -> None:
+        """The first job's chart with the others' curves in it."""
+        chosen = list(self.targets())
+        if chosen:
+            self.lt.compare = tuple(job.id for job in chosen[1:])
+            self.lt.go(Place("job", chosen[0].name))
+
+    def action_shell(self) -> None:
+        """A shell on the host, in this terminal."""
+        if name := self.shell_host():
+            open_shell(self.lt, name)
+
+
+def do_with_jobs(app: LtApp, act: str, jobs: Sequence[Job]) -> None:
+    """Asks the controller, for each of the jobs; confirmed first where `ASKED` says so."""
+    names = ", ".join(job.name for job in jobs)
+    if act not in ASKED:
+        _ask(app, act, jobs)
+        return
+    from .widgets.dialogs import Confirm
+
+    lines = [f"{job.name}   {job.host}   {steps(job)}" for job in jobs[:12]]
+    if len(jobs) > 12:
+        lines.append(_("and {count} more", count=len(jobs) - 12))
+
+    def answered(sure: bool | None) -> None:
+        if sure:
+            _ask(app, act, jobs)
+
+    app.push_screen(Confirm(_(ASKED[act], names=names if len(jobs) < 4 else len(jobs)), lines), answered)
+
+
+def _ask(app: LtApp, act: str, jobs: Sequence[Job]) -> None:
+    async def run() -> None:
+        for job in jobs:
+            name = job.name
+
+            def deed(client: Client, ref: str = job.id) -> Any:
+                return DEEDS[act](client, ref)
+
+            try:
+                await app.ask(deed)
+            except LtError as error:
+                app.post_message(Acted(act, name, error))
+            else:
+                app.post_message(Acted(act, name))
+
+    app.run_worker(run(), group="acts", exit_on_error=False)
+
+
+def open_shell(app: LtApp, host: str) -> None:
+    """Leaves the screen to `ssh` until it ends."""
+
+    async def run() -> None:
+        try:
+            argv = await app.ask(lambda client: client.shell_argv(host))
+        except LtError as error:
+            app.refuse(error)
+            return
+        try:
+            with app.suspend():
+                code = subprocess.run(argv, check=False).returncode
+        except OSError as error:
+            app.tell(f"{argv[0]}: {error.strerror or error}", severity="error")
+            return
+        app.refresh()
+        if code == 255:
+            app.tell(_("ssh could not reach {host}", host=host), severity="warning")
+
+    app.run_worker(run(), group="shell", exit_on_error=False)
+
+
+def named_act(app: LtApp, name: str) -> None:
+    """An act that `:` and the palette know by name."""
+    from .host_acts import add_host, import_hosts, run_demo
+
+    {"add": add_host, "import": import_hosts, "demo": run_demo}[name](app)

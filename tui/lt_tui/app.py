@@ -1,0 +1,264 @@
+"""The app: its screens in a trail, its settings, and what every screen may ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from lt_controller.client import Client
+from lt_controller.client.words import LtError
+
+from . import glyphs, i18n
+from .feed import Feed
+from .i18n import _
+from .messages import Acted, Changed, WatchFailed
+from .page import Page
+from .palette import THEMES
+from .places import SCREENS, Place, completions, make, understood
+from .text import safe, said
+
+if TYPE_CHECKING:
+    from textual.app import SystemCommand
+    from textual.screen import Screen
+
+    from lt_controller.client.fleet import Fleet
+
+T = TypeVar("T")
+
+
+def _palette() -> Any:
+    from .commands import Everything
+
+    return Everything
+
+
+class LtApp(App[None]):
+    """`lt` alone."""
+
+    TITLE = "lt"
+    CSS_PATH: ClassVar[Any] = ["app.tcss", "screens/fleet/fleet.tcss"]
+    COMMANDS: ClassVar[set[Any]] = {_palette}
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("colon", "jump", "Go to", key_display=":", id="go.jump"),
+        Binding("question_mark", "go('help')", "Help", key_display="?", id="go.help"),
+        Binding("left_square_bracket", "history(-1)", "Back", show=False, key_display="[", id="go.previous"),
+        Binding("right_square_bracket", "history(1)", "Forward", show=False, key_display="]", id="go.next"),
+        Binding("minus", "last", "Last screen", show=False, key_display="-", id="go.last"),
+        Binding("n", "submit", "Submit", id="act.submit"),
+        Binding("Q", "go('queue')", "Queue", show=False, id="go.queue"),
+        Binding("R", "go('recipes')", "Recipes", show=False, id="go.recipes"),
+        Binding("D", "go('data')", "Data", show=False, id="go.data"),
+        Binding("E", "go('events')", "Events", show=False, id="go.events"),
+        Binding("comma", "go('settings')", "Settings", show=False, key_display=",", id="go.settings"),
+        Binding("q", "quit", "Quit", show=False, id="app.quit"),
+    ]
+
+    def __init__(self, home: Any = None, *, keep_controller: bool = True) -> None:
+        """`home`: an LT_HOME other than the usual one. Without `keep_controller` none is started for live jobs."""
+        self.home = home
+        self.fleet: Fleet | None = None  # as the fleet's screen read it last: names for completion
+        self.compare: tuple[str, ...] = ()  # ids of jobs whose curves are drawn beside another's
+        self.settings: dict[str, Any] = {}
+        self._history: list[Place] = [Place("fleet")]
+        self._at = 0
+        super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.feed = Feed(self, home, keep_controller)
+        self._apply_settings()
+
+    def _apply_settings(self) -> None:
+        """`[tui]` of `config.toml`; a fault in it is told, and the defaults hold."""
+        self.trouble: LtError | None = None
+        try:
+            with Client(self.home) as client:
+                self.config_path: Path = client.home.config_file
+                if self.config_path.exists():
+                    self.settings = client.settings()
+        except LtError as error:
+            self.trouble = error
+        mine = self.settings.get("tui")
+        mine = mine if isinstance(mine, dict) else {}
+        theme = mine.get("theme")
+        self.theme = theme if theme in self.available_themes else "lab-night"
+        glyphs.use("ascii" if mine.get("glyphs") == "ascii" else "unicode")
+        if mine.get("language") in ("en", "zh"):
+            i18n.switch(str(mine["language"]))
+        keys = mine.get("keys")
+        if isinstance(keys, dict):
+            self.set_keymap({str(name): str(key) for name, key in keys.items()})
+
+    def get_default_screen(self) -> Screen[None]:
+        """The fleet is always at the bottom."""
+        return make(Place("fleet"))
+
+    def on_mount(self) -> None:
+        """Begins to watch the store."""
+        self.feed.start()
+        if self.trouble is not None:
+            self.call_after_refresh(self.refuse, self.trouble)
+
+    def on_unmount(self) -> None:
+        """Lets go of it."""
+        self.feed.close()
+
+    # News
+
+    def on_changed(self, message: Changed) -> None:
+        """Hands news to the screens."""
+        for page in self.pages:
+            page.post_message(Changed(message.topics))
+
+    def on_watch_failed(self, message: WatchFailed) -> None:
+        """The store can't be watched."""
+        if isinstance(message.error, LtError):
+            self.refuse(message.error)
+        else:
+            self.tell(f"{type(message.error).__name__}: {message.error}", severity="error")
+
+    def on_acted(self, message: Acted) -> None:
+        """Says how a request went."""
+        if isinstance(message.error, LtError):
+            self.refuse(message.error)
+        elif message.error is not None:
+            self.tell(f"{message.act} {message.target}: {message.error}", severity="error")
+        else:
+            self.tell(_("{act}: asked for {target}", act=_(message.act), target=message.target))
+
+    def tell(self, text: str, more: str = "", *, severity: Any = "information") -> None:
+        """A word to the person, at the side."""
+        lines = safe(text) + (f"\n→ {safe(more)}" if more else "")
+        self.notify(lines, severity=severity, markup=False, timeout=8 if severity == "information" else 14)
+
+    def refuse(self, error: LtError) -> None:
+        """An error with what to do about it."""
+        told = said(error)
+        self.tell("\n".join((told.message, *told.details)), told.next, severity="error")
+
+    # Going
+
+    @property
+    def pages(self) -> list[Page]:
+        """The trail, from the fleet to where one is."""
+        return [screen for screen in self.screen_stack if isinstance(screen, Page)]
+
+    @property
+    def crumbs(self) -> list[str]:
+        """The trail's names."""
+        return [page.crumb for page in self.pages]
+
+    @property
+    def page(self) -> Page | None:
+        """The screen one is on; None while a question lies over it."""
+        screen = self.screen
+        return screen if isinstance(screen, Page) else None
+
+    def go(self, place: Place, *, fresh: bool = False, remember: bool = True) -> None:
+        """Opens a screen on top of this one, or (`fresh`) on top of the fleet."""
+        if fresh:
+            while len(self.screen_stack) > 1:
+                self.pop_screen()
+        if place.kind != "fleet":
+            self.push_screen(make(place))
+        if remember:
+            self._history = [*self._history[: self._at + 1], place][-50:]
+            self._at = len(self._history) - 1
+
+    def jump(self, text: str) -> None:
+        """Goes where `:` says."""
+        known = self.fleet
+        hosts = [info.name for info in known.hosts] if known else []
+        jobs = [job.name for job in known.jobs] if known else []
+        found = understood(text, hosts, jobs)
+        if isinstance(found, Place):
+            self.go(found, fresh=True)
+        elif found == "quit":
+            self.exit()
+        elif found is not None:
+            from .acts import named_act
+
+            named_act(self, found)
+        elif text.strip():
+            self.tell(_("There is nothing called {name}.", name=text.strip()), severity="warning")
+
+    def completions(self, text: str) -> list[str]:
+        """What a text after `:` may become."""
+        known = self.fleet
+        if known is None:
+            return completions(text, (), ())
+        return completions(text, [info.name for info in known.hosts], [job.name for job in reversed(known.jobs)])
+
+    async def action_back(self) -> None:
+        """One step out along the crumbs; the fleet is the end."""
+        if len(self.screen_stack) > 1:
+            self.pop_screen()
+
+    def action_go(self, kind: str, name: str = "") -> None:
+        """Opens a screen; the same one is not opened twice."""
+        place = Place(kind, name)
+        if kind in SCREENS and (self.page is None or self.page.place != place):
+            self.go(place)
+
+    def action_jump(self) -> None:
+        """Opens the line for `:`."""
+        if (page := self.page) is not None:
+            page.prompt(":")
+
+    def action_history(self, by: int) -> None:
+        """Back and forth among the places one has been to."""
+        at = self._at + by
+        if 0 <= at < len(self._history):
+            self._at = at
+            self.go(self._history[at], fresh=True, remember=False)
+
+    def action_last(self) -> None:
+        """To the place before this one, and from there back again."""
+        self.action_history(-1 if self._at > 0 else 1)
+
+    def action_submit(self) -> None:
+        """A new job; for the host one stands on."""
+        page = self.page
+        self.go(Place("submit", page.place.name if page is not None and page.place.kind == "host" else ""))
+
+    # Settings
+
+    def save_setting(self, key: str, value: Any) -> None:
+        """Writes `[tui] key` and applies it now."""
+
+        def write(client: Client) -> dict[str, Any]:
+            client.change_settings("tui", {key: value})
+            return client.settings()
+
+        async def run() -> None:
+            try:
+                self.settings = await self.feed.act(write)
+            except LtError as error:
+                self.refuse(error)
+
+        self.run_worker(run(), exit_on_error=False)
+        if key == "theme":
+            self.theme = value or "lab-night"
+        elif key == "language":
+            i18n.switch(value)
+        elif key == "glyphs":
+            glyphs.use(value)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Everything anew: words, signs and colours have changed."""
+        for page in self.pages:
+            page.retranslate()
+
+    async def ask(self, deed: Callable[[Client], T]) -> T:
+        """Something of the client that may take long. Raises what it raises."""
+        return await self.feed.act(deed)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Any:
+        """None of the framework's own: `commands` has ours."""
+        found: list[SystemCommand] = []
+        yield from found

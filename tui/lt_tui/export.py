@@ -1,0 +1,54 @@
+"""`ctrl+s`: what is shown, as a file: CSV or JSON lines of a table, SVG of a chart."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .i18n import _
+from .widgets.dialogs import Ask
+
+if TYPE_CHECKING:
+    from .page import Page
+    from .widgets.table import Table
+
+
+def export_table(page: Page, table: Table[Any]) -> None:
+    """Asks for a file and writes the table's lines; the suffix says in which form."""
+    name = f"{table.id or page.place.kind}.csv"
+
+    def write(answer: str | None) -> None:
+        if answer:
+            save(page, Path(answer).expanduser(), rows_as(table.rows(), Path(answer).suffix))
+
+    page.app.push_screen(
+        Ask(_("Export to"), name, _("A name ending in .csv or .jsonl; ctrl+s on a chart: .svg")), write
+    )
+
+
+def rows_as(rows: list[list[str]], suffix: str) -> str:
+    """Rows with a heading as CSV or JSON lines."""
+    if suffix == ".jsonl":
+        head = rows[0]
+        lines = [json.dumps(dict(zip(head, row, strict=False)), ensure_ascii=False) for row in rows[1:]]
+        return "\n".join(lines) + "\n"
+    from io import StringIO
+
+    out = StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
+
+
+def save(page: Page, path: Path, text: str) -> None:
+    """Writes a file that is not there yet, and says so."""
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        page.lt.tell(_("{path} is there already: give another name", path=path), severity="warning")
+    except OSError as error:
+        page.lt.tell(_("{path} can't be written: {why}", path=path, why=error.strerror or error), severity="error")
+    else:
+        page.lt.tell(_("Written: {path}", path=path.absolute()))

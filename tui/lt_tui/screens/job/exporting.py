@@ -1,0 +1,43 @@
+"""`ctrl+s` on a job: its chart as a picture, its values, or the table one stands in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...export import export_table, rows_as, save
+from ...i18n import _
+from ...widgets.dialogs import Ask
+from ...widgets.tabs import TabLine
+
+if TYPE_CHECKING:
+    from .screen import JobScreen
+
+
+def export_job(page: JobScreen) -> None:
+    """Asks for a file: .svg draws the chart, .csv and .jsonl write its values."""
+    tab = page.query_one(TabLine).current
+    if tab in ("checkpoints", "events") and (table := page.table) is not None:
+        export_table(page, table)
+        return
+    name = f"{page.place.name}-{page.curves.names[0].replace('/', '-')}.svg"
+
+    def write(answer: str | None) -> None:
+        if not answer or page.data is None:
+            return
+        path = Path(answer).expanduser()
+        curves = page.curves.shown(page.data)
+        if path.suffix == ".svg":
+            from .picture import svg
+
+            save(page, path, svg([(c.label, c.series.steps, c.series.values) for c in curves]))
+            return
+        rows = [["name", "step", "value"]]
+        for curve in curves:
+            rows += [
+                [curve.label, str(s), repr(v)] for s, v in zip(curve.series.steps, curve.series.values, strict=True)
+            ]
+        save(page, path, rows_as(rows, path.suffix))
+
+    note = _(".svg draws the chart; .csv and .jsonl write its values")
+    page.app.push_screen(Ask(_("Export to"), name, note), write)

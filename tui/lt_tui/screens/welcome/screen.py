@@ -1,0 +1,75 @@
+"""What a person sees who has no hosts and no jobs: three ways to begin, one key each."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Center, Middle, Vertical
+
+from ...host_acts import add_host, import_hosts, run_demo
+from ...i18n import _
+from ...page import Page
+from ...widgets.bars import KeyBar, Lines, TopBar
+
+_LOGO = (
+    "╻ ╺┳╸",
+    "┃  ┃ ",
+    "┗━╸╹ ",
+)
+
+
+class WelcomeScreen(Page):
+    """The first run."""
+
+    CSS_PATH = "welcome.tcss"
+    EVERY = 0
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "add", "Add host", id="host.add"),
+        Binding("i", "import", "Import", id="host.import"),
+        Binding("d", "demo", "Demo", id="app.demo"),
+        Binding("enter", "back", "Look around", id="welcome.leave"),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """The choices, in the middle."""
+        yield TopBar()
+        with Middle(), Center(), Vertical(id="box"):
+            yield Lines(id="text")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Nothing is read: there is nothing yet."""
+        self.retranslate()
+
+    def retranslate(self) -> None:
+        """The text in the language of now."""
+        choices = (
+            ("i", _("import hosts from ~/.ssh/config"), _("contacts nobody; you choose what to keep")),
+            ("a", _("add a host you can SSH into"), _("shows its key, logs in once, looks around")),
+            ("d", _("run the demo on this machine"), _("a tiny model, trained for real, about a minute")),
+        )
+        lines = [((text, "head"),) for text in _LOGO]
+        lines += [
+            ((_("Train on any machine you can SSH into."), "bold"),),
+            ((_("Nothing is set up yet. Press one key:"), "dim"),),
+            (("", ""),),
+        ]
+        for key, what, note in choices:
+            lines += [((f"  {key}  ", "key bold"), (what, "bold")), ((f"     {note}", "dim"),), (("", ""),)]  # type: ignore[list-item]
+        lines.append(((_("enter looks around   ? help   q quits"), "dim"),))
+        self.query_one("#text", Lines).say(*lines)
+        super().retranslate()
+
+    def action_add(self) -> None:
+        """A new host."""
+        add_host(self.lt)
+
+    def action_import(self) -> None:
+        """What ~/.ssh/config names."""
+        import_hosts(self.lt)
+
+    def action_demo(self) -> None:
+        """The demo, in this terminal."""
+        run_demo(self.lt)

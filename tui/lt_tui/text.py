@@ -1,0 +1,120 @@
+"""Values as a person reads them, in the language that is shown. Everything from a host leaves here safe."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from lt_controller.client import words
+
+from .glyphs import bar, glyphs
+from .i18n import _, current
+from .palette import tone
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lt_controller.client import Job
+
+#: A text with the name of its style (`palette.style_of`).
+Span = tuple[str, str]
+#: What stands in one cell of a table or one place of a line.
+Cell = str | tuple[Span, ...]
+
+STALE_SECONDS = 60.0  # samples come every ten seconds, facts when somebody looked
+
+safe = words.safe
+size = words.size
+duration = words.duration
+
+
+def state_cell(code: str) -> Cell:
+    """A state's sign and word in its colour."""
+    return ((f"{glyphs().states.get(code, '·')} {words.state(code, current())}", tone(code)),)
+
+
+def state_word(code: str) -> str:
+    """A state's word."""
+    return words.state(code, current())
+
+
+def sign(code: str) -> Span:
+    """A state's sign alone, in its colour."""
+    return glyphs().states.get(code, " "), tone(code)
+
+
+def why(job: Job) -> str:
+    """Why a job rests, or what its host says of it."""
+    return words.why(job.reason, job.message, job.exit_code, current()) if job.resting else safe(job.message)
+
+
+def said(error: words.LtError | Mapping[str, Any]) -> words.Said:
+    """An error in words."""
+    return words.say(error, current())
+
+
+def event_text(code: str, params: Mapping[str, Any]) -> str:
+    """An event in words."""
+    return words.event(code, params, current())
+
+
+def age(moment: datetime | None, now: datetime | None = None) -> float | None:
+    """Seconds since a moment."""
+    return ((now or datetime.now(timezone.utc)) - moment).total_seconds() if moment else None
+
+
+def ago(moment: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in the two largest units."""
+    past = age(moment, now)
+    return duration(past) if past is not None else ""
+
+
+def short_ago(moment: datetime | None, now: datetime | None = None) -> str:
+    """How long ago, in one unit: for narrow columns."""
+    past = age(moment, now)
+    if past is None:
+        return ""
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "m")):
+        if past >= unit:
+            return f"{int(past // unit)}{name}"
+    return f"{max(0, int(past))}s"
+
+
+def clock(moment: datetime | None) -> str:
+    """Local date and time, to the second; today only the time."""
+    if moment is None:
+        return ""
+    local = moment.astimezone()
+    return local.strftime("%H:%M:%S" if local.date() == datetime.now().astimezone().date() else "%m-%d %H:%M:%S")
+
+
+def number(value: float | None) -> str:
+    """A metric in four digits."""
+    return "" if value is None else f"{value:.4g}"
+
+
+def progress_cell(job: Job, width: int) -> Cell:
+    """`step/total` behind a bar; without a total the step alone."""
+    if job.total_steps:
+        share = (job.step or 0) / job.total_steps
+        full, empty = bar(share, max(3, width - 6))
+        colour = tone(job.state) or "run"
+        return ((full, colour), (empty, "faint"), (f" {share:4.0%}", "" if job.state == "running" else "dim"))
+    return str(job.step) if job.step is not None else ""
+
+
+def steps(job: Job) -> str:
+    """`step/total`."""
+    if job.total_steps:
+        return f"{job.step or 0}/{job.total_steps}"
+    return "" if job.step is None else str(job.step)
+
+
+def plain(cell: Cell) -> str:
+    """A cell's text alone."""
+    return cell if isinstance(cell, str) else "".join(text for text, _style in cell)
+
+
+def yes(value: bool) -> str:
+    """Yes or no."""
+    return _("yes") if value else _("no")

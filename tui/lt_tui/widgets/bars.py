@@ -1,0 +1,143 @@
+"""The first and the last line: where one is, and which keys do what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+from textual import events
+from textual.widget import Widget
+
+from ..glyphs import glyphs
+from ..i18n import _
+from ..palette import style_of
+from ..text import Span
+from .lines import rich_line
+
+if TYPE_CHECKING:
+    from ..page import Page
+
+
+class TopBar(Widget):
+    """`lt › fleet › job x`, and at the right a word on how things are."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "TopBar { height: 1; dock: top; background: $panel; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.right: tuple[Span, ...] = ()
+
+    def say(self, right: tuple[Span, ...]) -> None:
+        """Changes what stands at the right."""
+        if right != self.right:
+            self.right = right
+            self.refresh()
+
+    def render(self) -> Text:
+        """The line."""
+        app: Any = self.app
+        crumbs: list[Span] = [("lt", "head bold")]
+        names: list[str] = app.crumbs
+        for n, name in enumerate(names):
+            crumbs += [(f" {glyphs().sep} ", "faint"), (name, "bold" if n == len(names) - 1 else "dim")]
+        left, right = rich_line(app, crumbs), rich_line(app, self.right)
+        room = self.content_size.width - left.cell_len - right.cell_len
+        if room < 2:
+            left.truncate(max(4, self.content_size.width - right.cell_len - 2), overflow="ellipsis")
+            room = self.content_size.width - left.cell_len - right.cell_len
+        return Text.assemble(left, " " * max(1, room), right, no_wrap=True, overflow="ellipsis", end="")
+
+
+class KeyBar(Widget):
+    """The keys of this screen, made from its live bindings; a click on one presses it."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "KeyBar { height: 1; dock: bottom; background: $panel; padding: 0 1; }"
+
+    def on_mount(self) -> None:
+        """Bindings change with the focus."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _screen: self.refresh())
+
+    def render(self) -> Text:
+        """The line, as much as there is room for."""
+        page: Page = self.screen  # type: ignore[assignment]
+        line = Text(no_wrap=True, overflow="ellipsis", end="")
+        self._keys: list[tuple[int, str]] = []  # where each one ends
+        seen: set[str] = set()
+        for active in page.active_bindings.values():
+            binding = active.binding
+            if not binding.show or binding.action in seen or not active.enabled:
+                continue
+            seen.add(binding.action)
+            key = self.app.get_key_display(binding)
+            part = Text.assemble(
+                (key, style_of(self.app, "key bold")),
+                (" " + _(binding.description) + "  ", style_of(self.app, "dim")),
+            )
+            if line.cell_len + part.cell_len > self.content_size.width:
+                break
+            self._keys.append((line.cell_len + part.cell_len, binding.key))
+            line.append_text(part)
+        return line
+
+    async def on_click(self, event: events.Click) -> None:
+        """Presses the key that was clicked."""
+        at = event.x - self.styles.padding.left
+        for end, key in self._keys:
+            if at < end:
+                await self.app.action_simulate_key(key)
+                return
+
+
+class Heading(Widget):
+    """One line above a part of a screen, with a rule to its right."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "Heading { height: 1; padding: 0 1; }"
+
+    def __init__(self, title: str, **more: Any) -> None:
+        super().__init__(**more)
+        self.title = title
+        self.note: tuple[Span, ...] = ()
+
+    def say(self, *note: Span, title: str | None = None) -> None:
+        """Changes what stands behind the title."""
+        if title is not None:
+            self.title = title
+        self.note = note
+        self.refresh()
+
+    def render(self) -> Text:
+        """The line."""
+        width = self.content_size.width
+        text = rich_line(self.app, [(_(self.title), "head bold"), ("  " if self.note else "", ""), *self.note])
+        rule = glyphs().rule * max(0, width - text.cell_len - 1)
+        text.append(" " + rule, style_of(self.app, "faint"))
+        text.truncate(width)
+        return text
+
+
+class Lines(Widget):
+    """Lines of spans, as given."""
+
+    DEFAULT_CSS = "Lines { height: auto; padding: 0 1; }"
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.lines: tuple[tuple[Span, ...], ...] = ()
+
+    def say(self, *lines: tuple[Span, ...]) -> None:
+        """Shows these lines."""
+        if lines != self.lines:
+            grown = len(lines) != len(self.lines)
+            self.lines = lines
+            self.refresh(layout=grown)
+
+    def get_content_height(self, container: Any, viewport: Any, width: int) -> int:
+        """As many as there are lines."""
+        return len(self.lines)
+
+    def render(self) -> Text:
+        """The lines, each cut at the edge."""
+        return Text("\n", no_wrap=True, overflow="ellipsis").join(rich_line(self.app, line) for line in self.lines)

@@ -1,0 +1,174 @@
+"""Questions that lie over a screen: yes or no, a text, one of several."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from ..i18n import _
+from ..text import Span, safe
+from .bars import Lines
+
+
+class Confirm(ModalScreen[bool]):
+    """Names the target and asks. Only `y` is a yes: enter, pressed by habit, is not."""
+
+    CSS = """
+    Confirm { align: center middle; background: $background 60%;
+        Vertical { width: 68; max-width: 90%; height: auto; max-height: 80%; border: round $error; padding: 1 2;
+                   background: $surface; }
+        .title { text-style: bold; color: $error; margin-bottom: 1; height: auto; }
+        .keys { margin-top: 1; color: $text-muted; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes"),
+        Binding("n,escape", "answer(False)", "No"),
+    ]
+
+    def __init__(self, question: str, lines: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._question = question
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        """The question, what it is about, the keys."""
+        with Vertical():
+            yield Static(safe(self._question), classes="title", markup=False)
+            for line in self._lines:
+                yield Static(safe(line), markup=False)
+            yield Static(_("y  yes      n  no, leave it"), classes="keys", markup=False)
+
+    def action_answer(self, yes: bool) -> None:
+        """Closes with the answer."""
+        self.dismiss(yes)
+
+
+class Ask(ModalScreen[str | None]):
+    """Asks for a text; escape gives None."""
+
+    CSS = """
+    Ask { align: center middle; background: $background 60%;
+        Vertical { width: 76; max-width: 95%; height: auto; border: round $primary; padding: 1 2;
+                   background: $surface; }
+        .title { text-style: bold; margin-bottom: 1; height: auto; }
+        .note { color: $text-muted; margin-top: 1; height: auto; }
+        Input { border: none; height: 1; padding: 0 1; background: $panel; }
+        Input:focus { border: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave")]
+
+    def __init__(self, question: str, text: str = "", note: str = "", *, suggestions: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._question = question
+        self._text = text
+        self._note = note
+        self._suggestions = suggestions
+
+    def compose(self) -> ComposeResult:
+        """The question, a line to type in, a note."""
+        from textual.suggester import SuggestFromList
+
+        with Vertical():
+            yield Static(safe(self._question), classes="title", markup=False)
+            yield Input(self._text, suggester=SuggestFromList(self._suggestions) if self._suggestions else None)
+            yield Static(safe(self._note, multiline=True), classes="note", markup=False)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Enter: that is it."""
+        self.dismiss(event.value)
+
+    def action_leave(self) -> None:
+        """Escape: nothing."""
+        self.dismiss(None)
+
+
+class Choose(ModalScreen[str | None]):
+    """One of several; escape gives None."""
+
+    CSS = """
+    Choose { align: center middle; background: $background 60%;
+        Vertical { width: 76; max-width: 95%; height: auto; max-height: 85%; border: round $primary; padding: 1 2;
+                   background: $surface; }
+        .title { text-style: bold; margin-bottom: 1; height: auto; }
+        OptionList { height: auto; max-height: 20; border: none; background: $surface; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave"),
+        Binding("j", "down", show=False),
+        Binding("k", "up", show=False),
+    ]
+
+    def __init__(self, question: str, options: Sequence[tuple[str, str]], current: str | None = None) -> None:
+        super().__init__()
+        self._question = question
+        self._options = list(options)
+        self._current = current
+
+    def compose(self) -> ComposeResult:
+        """The question and the list."""
+        from rich.text import Text
+
+        with Vertical():
+            yield Static(safe(self._question), classes="title", markup=False)
+            yield OptionList(*(Option(Text(safe(text)), id=str(n)) for n, (_key, text) in enumerate(self._options)))
+
+    def on_mount(self) -> None:
+        """The present choice is under the cursor."""
+        keys = [key for key, _text in self._options]
+        self.query_one(OptionList).highlighted = keys.index(self._current) if self._current in keys else 0
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter or a click."""
+        self.dismiss(self._options[event.option_index][0])
+
+    def action_down(self) -> None:
+        """As the arrow key."""
+        self.query_one(OptionList).action_cursor_down()
+
+    def action_up(self) -> None:
+        """As the arrow key."""
+        self.query_one(OptionList).action_cursor_up()
+
+    def action_leave(self) -> None:
+        """Escape: nothing."""
+        self.dismiss(None)
+
+
+class Tell(ModalScreen[None]):
+    """Something to read; any of escape, enter and q closes it."""
+
+    CSS = """
+    Tell { align: center middle; background: $background 60%;
+        Vertical { width: 100; max-width: 95%; height: auto; max-height: 85%; border: round $primary; padding: 1 2;
+                   background: $surface; overflow-y: auto; }
+        .title { text-style: bold; margin-bottom: 1; height: auto; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q", "leave", "Close")]
+
+    def __init__(self, title: str, lines: Sequence[tuple[Span, ...]]) -> None:
+        super().__init__()
+        self._title = title
+        self._lines = lines
+
+    def compose(self) -> ComposeResult:
+        """A title and the lines."""
+        with Vertical():
+            yield Static(safe(self._title), classes="title", markup=False)
+            lines = Lines()
+            lines.say(*self._lines)
+            yield lines
+
+    def action_leave(self) -> None:
+        """Closes it."""
+        self.dismiss(None)
