@@ -15,10 +15,10 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test unit e2e lint format matrix bench clean
+.PHONY: help install demo test test-all unit e2e lint format matrix bench clean
 
 help:  ## what there is to make
-	@grep -E '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /\1	/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1	/' | expand -t 12
 
 $(READY): pyproject.toml scripts/setup.sh
 	@scripts/setup.sh
@@ -29,8 +29,11 @@ install: $(READY)  ## .venv with everything, and the system packages
 demo: $(READY)  ## a tiny model trained for real, end to end, on this machine
 	@$(BIN)/lt demo
 
-test: lint  ## everything: lint, then all tests
+test: lint  ## lint, then all tests but the long half
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS) tests
+
+test-all: lint  ## the long half too: every method in full and with LoRA, every loss
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "slow or not slow" $(PYTEST_ARGS) tests
 
 unit: $(READY)  ## the quick tests
 	@$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/unit

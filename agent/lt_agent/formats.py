@@ -1,7 +1,8 @@
 """Data files become training rows: reading line by line, and one pure conversion per data type.
 
 Standard library only, so that tests and checks need no torch. What comes out has the column names that TRL knows:
-`{"text"}`, `{"messages"}` or `{"prompt", "completion"}`; a message is `{"role", "content"}`.
+`{"text"}`, `{"messages"}`, `{"prompt", "completion"}`, `{"prompt", "chosen", "rejected"}`, `{"prompt", "completion",
+"label"}` or `{"prompt", "answer"}`; a message is `{"role", "content"}`.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def convert(row: Row, kind: str, columns: Mapping[str, str] | None = None) -> Ro
         raise BadRow(f"unknown data type {kind!r}: {', '.join(CONVERTERS)} are known")
     if columns:
         row = {**row, **{ours: row[theirs] for ours, theirs in columns.items() if theirs in row}}
-        absent = [theirs for ours, theirs in columns.items() if theirs not in row and ours not in _OPTIONAL]
+        optional = _OPTIONAL.get(kind, ())
+        absent = [theirs for ours, theirs in columns.items() if theirs not in row and ours not in optional]
         if absent:
             raise BadRow(f"no column {absent[0]!r}; the row has {_names(row)}")
     return CONVERTERS[kind](row)
@@ -102,7 +104,7 @@ def _messages(row: Row) -> Row:
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
         raise _wrong(row, "messages", "a list of messages")
-    return {"messages": [_message(message, n, "role", "content") for n, message in enumerate(messages, 1)]}
+    return {"messages": _turns(messages)}
 
 
 def _sharegpt(row: Row) -> Row:
@@ -120,8 +122,8 @@ def _prompt_completion(row: Row) -> Row:
     prompt, completion = row.get("prompt"), row.get("completion")
     if isinstance(prompt, list) and isinstance(completion, list) and prompt and completion:
         return {
-            "prompt": [_message(message, n, "role", "content") for n, message in enumerate(prompt, 1)],
-            "completion": [_message(message, n, "role", "content") for n, message in enumerate(completion, 1)],
+            "prompt": _turns(prompt),
+            "completion": _turns(completion),
         }
     return {"prompt": _string(row, "prompt"), "completion": _string(row, "completion")}
 
@@ -144,14 +146,66 @@ def _alpaca(row: Row) -> Row:
     return {"prompt": prompt, "completion": [{"role": "assistant", "content": _string(row, "output")}]}
 
 
+def _preference(row: Row) -> Row:
+    """A question with a better and a worse answer, as text or as messages.
+
+    Whole conversations in `chosen` and `rejected` are cut where they part: what is common to both is the prompt.
+    """
+    chosen, rejected = row.get("chosen"), row.get("rejected")
+    if not (isinstance(chosen, list) and isinstance(rejected, list)):
+        return {key: _string(row, key) for key in ("prompt", "chosen", "rejected")}
+    if not chosen or not rejected:
+        raise BadRow("chosen and rejected must have a message each")
+    better, worse = _turns(chosen), _turns(rejected)
+    if isinstance(row.get("prompt"), list) and row["prompt"]:
+        return {"prompt": _turns(row["prompt"]), "chosen": better, "rejected": worse}
+    common = 0
+    while common < min(len(better), len(worse)) - 1 and better[common] == worse[common]:
+        common += 1
+    if common == 0:
+        raise BadRow("no prompt: neither a list of messages in 'prompt', nor messages that chosen and rejected share")
+    return {"prompt": better[:common], "chosen": better[common:], "rejected": worse[common:]}
+
+
+def _unpaired_preference(row: Row) -> Row:
+    """One answer, and whether it is a good one: true and false, also as 1 and 0, in a CSV file as words."""
+    label = row.get("label")
+    if isinstance(label, str):
+        label = {"true": True, "1": True, "false": False, "0": False}.get(label.strip().lower(), label)
+    if not isinstance(label, bool) and label not in (0, 1):
+        raise _wrong(row, "label", "true or false") if row.get("label") else BadRow("no column 'label': true or false")
+    return {**_prompt_completion(row), "label": bool(label)}
+
+
+def _prompt(row: Row) -> Row:
+    """A question whose answer the model writes itself; `answer` is what rewards compare it with, if there is one."""
+    prompt, answer = row.get("prompt"), row.get("answer")
+    asked: Any = _turns(prompt) if isinstance(prompt, list) and prompt else _string(row, "prompt")
+    if isinstance(answer, bool) or not (answer is None or isinstance(answer, (str, int, float))):
+        raise _wrong(row, "answer", "text or a number")
+    return {"prompt": asked, "answer": None if answer is None else _encodable(str(answer))}
+
+
+def _turns(value: List[Any]) -> List[Row]:
+    return [_message(message, n, "role", "content") for n, message in enumerate(value, 1)]
+
+
 CONVERTERS: Dict[str, Callable[[Row], Row]] = {
     "text": _text,
     "messages": _messages,
     "prompt_completion": _prompt_completion,
     "alpaca": _alpaca,
     "sharegpt": _sharegpt,
+    "preference": _preference,
+    "unpaired_preference": _unpaired_preference,
+    "prompt": _prompt,
 }
-_OPTIONAL = frozenset({"input", "system", "history"})
+_OPTIONAL: Dict[str, Tuple[str, ...]] = {
+    "alpaca": ("input", "system", "history"),
+    "sharegpt": ("system",),
+    "preference": ("prompt",),
+    "prompt": ("answer",),
+}
 
 
 def _message(value: Any, number: int, role_key: str, text_key: str) -> Row:

@@ -14,13 +14,17 @@ from typing import Any
 
 from .data_files import READERS, kind_of
 
-TYPES = ("text", "messages", "prompt_completion", "alpaca", "sharegpt")
+TYPES = ("text", "messages", "prompt_completion", "alpaca", "sharegpt", "preference", "unpaired_preference", "prompt")
 MAX_PROBLEMS = 20
 MAX_DISTINCT = 2_000_000  # rows remembered for counting duplicates: 16 bytes each and set overhead, about 200 MB
 
-ROLES = {"human", "user", "gpt", "assistant", "chatgpt", "bing", "bard", "model", "system"}
-ROLES |= {"function_call", "observation", "tool"}
-"""Who may speak in a turn; a test holds that the worker knows each."""
+ROLES = {
+    **dict.fromkeys(("human", "user"), "user"),
+    **dict.fromkeys(("gpt", "assistant", "chatgpt", "bing", "bard", "model", "function_call"), "assistant"),
+    **dict.fromkeys(("observation", "tool"), "tool"),
+    "system": "system",
+}
+"""Who may speak in a turn, and who that is; a test holds that the worker knows each."""
 NOT_READ = (".parquet",)
 
 
@@ -153,7 +157,17 @@ def row_problem(row: Any, type: str, columns: Mapping[str, str]) -> RowError | N
 
 def nearest_type(row: Mapping[str, Any]) -> str | None:
     """The type that a row with these columns most likely has, or None."""
-    for type_ in ("messages", "sharegpt", "prompt_completion", "alpaca", "text"):
+    order = (
+        "messages",
+        "sharegpt",
+        "preference",
+        "unpaired_preference",
+        "prompt_completion",
+        "alpaca",
+        "text",
+        "prompt",
+    )
+    for type_ in order:
         try:
             _ROW_CHECKS[type_](_Row(row, {}))
             return type_
@@ -209,6 +223,45 @@ def _check_prompt_completion(row: _Row) -> None:
         row.text("completion")
 
 
+def _check_preference(row: _Row) -> None:
+    chosen, rejected = row.get("chosen"), row.get("rejected")
+    if not (isinstance(chosen, list) and isinstance(rejected, list)):
+        for column in ("prompt", "chosen", "rejected"):
+            row.text(column)
+        return
+    _turns(chosen, "chosen", "role", "content")
+    _turns(rejected, "rejected", "role", "content")
+    prompt = row.get("prompt", required=False)
+    if isinstance(prompt, list) and prompt:
+        _turns(prompt, "prompt", "role", "content")
+    elif min(len(chosen), len(rejected)) < 2 or _said(chosen[0]) != _said(rejected[0]):
+        raise RowError("there is no prompt as a list of turns, and no turn that chosen and rejected share")
+
+
+def _said(turn: Mapping[str, Any]) -> tuple[str, str]:
+    return ROLES[turn["role"]], turn["content"]
+
+
+def _check_unpaired_preference(row: _Row) -> None:
+    _check_prompt_completion(row)
+    label = row.get("label")
+    if isinstance(label, str) and label.strip().lower() in ("true", "false", "1", "0"):
+        return
+    if not isinstance(label, bool) and label not in (0, 1):
+        raise RowError(f"label must be true or false, not {kind_of(label)}")
+
+
+def _check_prompt(row: _Row) -> None:
+    prompt, answer = row.get("prompt"), row.get("answer", required=False)
+    if isinstance(prompt, list) and prompt:
+        _turns(prompt, "prompt", "role", "content")
+    else:
+        row.text("prompt")
+    if isinstance(answer, bool) or not (answer is None or isinstance(answer, (str, int, float))):
+        raise RowError(f"answer must be text or a number, not {kind_of(answer)}")
+    _encodable(str(answer), "answer")
+
+
 def _check_messages(row: _Row) -> None:
     _turns(row.get("messages"), "messages", "role", "content")
 
@@ -246,6 +299,9 @@ _ROW_CHECKS: dict[str, Callable[[_Row], None]] = {
     "prompt_completion": _check_prompt_completion,
     "alpaca": _check_alpaca,
     "sharegpt": _check_sharegpt,
+    "preference": _check_preference,
+    "unpaired_preference": _check_unpaired_preference,
+    "prompt": _check_prompt,
 }
 
 

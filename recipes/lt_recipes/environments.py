@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from .hardware import BACKENDS, Backend, NoEnvironmentError, torch_backend, torch_works, version, within
 from .locks import load_lock, package_name
 
-__all__ = ["MIN_PYTHON", "REQUIREMENTS", "TORCH", "Asked", "NoEnvironmentError", "index_variables", "plan"]
+__all__ = ["LOCK_OF", "MIN_PYTHON", "REQUIREMENTS", "TORCH", "Asked", "NoEnvironmentError", "index_variables", "plan"]
 
 REQUIREMENTS: dict[str, dict[str, str]] = {
     "sft": {
@@ -29,7 +29,10 @@ REQUIREMENTS: dict[str, dict[str, str]] = {
         "datasets": ">=4.7,<6",
     },
 }
-"""Per method what its worker needs; the extra `train` of this package says the same."""
+"""Per lock what the worker needs; the extra `train` of this package says the same."""
+
+LOCK_OF = dict.fromkeys(("sft", "dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo"), "sft")
+"""Per method its lock: all of TRL's trainers stand on the same packages."""
 
 TORCH = "2.13.0"
 MIN_PYTHON = (3, 11)
@@ -115,7 +118,7 @@ class _Planner:
     ) -> None:
         self._env, self._facts, self._host, self._gpus, self._method = env, facts, host, gpus, method
         self._lock, self._backends = lock, backends
-        self._needs = REQUIREMENTS.get(method or "", {})
+        self._needs = REQUIREMENTS.get(LOCK_OF.get(method or "", ""), {})
         self._extra = tuple(env.packages)
         self._pythons: list[Mapping[str, Any]] = list(facts.get("pythons") or [])
 
@@ -232,7 +235,7 @@ class _Planner:
     def _lock_lines(self) -> tuple[str, ...]:
         if self._lock is not None:
             return tuple(self._lock)
-        name = self._env.lock or self._method or ""
+        name = self._env.lock or LOCK_OF.get(self._method or "", "")
         try:
             return load_lock(name)
         except KeyError:

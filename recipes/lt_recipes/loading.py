@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from .extending import extend
 from .locks import read_lock, shipped_locks
 from .overrides import apply_overrides
 from .paths import find, look_up
@@ -13,7 +14,7 @@ from .problems import Problem, RecipeError
 from .schema import Recipe
 from .suggest import nearest
 from .validation import place, validate
-from .yaml_source import parse
+from .yaml_source import Source, parse
 
 PACKAGE = Path(__file__).resolve().parent
 _SUFFIXES = (".yaml", ".yml")
@@ -45,7 +46,7 @@ def load(
     Raises RecipeError with every problem of the file and the overrides at once.
     """
     file = find_recipe(name_or_path, cwd)
-    source = parse(_read(file.path), _name_for(file.path, cwd))
+    source = extend(parse(_read(file.path), _name_for(file.path, cwd)), file.folder, _read_base)
     said = apply_overrides(source, overrides)
     recipe, problems = validate(source, said)
     if recipe is None:
@@ -84,6 +85,20 @@ def find_recipe(name_or_path: str | Path, cwd: Path | None = None) -> RecipeFile
     near = nearest(text, entries)
     hint = f"did you mean {near}?" if near else "the gallery has " + ", ".join(entries)
     raise RecipeError([Problem(text, None, "", "is no recipe of the gallery, and no file", hint)])
+
+
+def _read_base(name: str, beside: Path) -> tuple[Source, Path]:
+    """What `extends` names: a preset, a recipe of the gallery, or a file beside the one that names it."""
+    preset = PACKAGE / "presets" / f"{name}.yaml"
+    if name in presets():
+        return parse(_read(preset), preset.name), PACKAGE
+    file = find_recipe(name, beside)
+    return parse(_read(file.path), file.path.name), file.folder
+
+
+def presets() -> list[str]:
+    """The shipped presets by memory, for `extends: [sft-lora, 24gb]`: smallest first."""
+    return sorted((path.stem for path in (PACKAGE / "presets").glob("*.yaml")), key=lambda name: int(name[:-2]))
 
 
 def gallery() -> list[GalleryEntry]:

@@ -15,7 +15,7 @@ from .schema import Recipe
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?\Z")
 _JOB = re.compile(r"[\w.-]+(/[\w.-]+)?\Z")
 _PATH_KEYS = ("path", "name_or_path", "train_from", "chat_template_path")
-_FILE_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".parquet", ".txt", ".jinja")
+_FILE_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".parquet", ".txt", ".jinja", ".py")
 
 Place = Literal["local", "host", "job", "hub"]
 
@@ -49,7 +49,7 @@ def path_values(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The values of a recipe that stands in `folder`, for one that stands elsewhere: what lies there gets its full path."""
+    """The values of a recipe that stands in `folder`, for one elsewhere: what lies there gets its full path."""
 
     def value(key: str, item: Any) -> Any:
         if isinstance(item, dict):

@@ -24,8 +24,8 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
     },
     "model": {
         "dtype": ("is called torch_dtype here", "write torch_dtype: bfloat16"),
-        "load_in_4bit": ("quantised training is not offered yet", "leave it out, or choose a smaller model"),
-        "load_in_8bit": ("quantised training is not offered yet", "leave it out, or choose a smaller model"),
+        "load_in_8bit": ("QLoRA here has 4 bits", "write load_in_4bit: true"),
+        "adapter": ("the adapter has its own block", "write adapter: {type: lora, path: …}"),
     },
     "adapter": {
         "lora_alpha": ("is called alpha here", "write alpha: 32"),
@@ -157,3 +157,39 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
 }
 """What `recipes/` refuses and why; a test holds that `train` speaks of every argument that TRL has."""
 REFUSED["eval.datasets.*"] = REFUSED["datasets.*"]
+
+_VLLM = ("writing answers by vLLM is not offered: no one has run it here", "leave it out; see cache_implementation")
+_ROLLOUT = {
+    "use_vllm": _VLLM,
+    "vllm_mode": _VLLM,
+    "vllm_model_impl": _VLLM,
+    "vllm_enable_sleep_mode": _VLLM,
+    "vllm_structured_outputs_regex": _VLLM,
+    "vllm_server_base_url": _VLLM,
+    "vllm_server_host": _VLLM,
+    "vllm_server_port": _VLLM,
+    "vllm_server_timeout": _VLLM,
+    "vllm_group_port": _VLLM,
+    "vllm_gpu_memory_utilization": _VLLM,
+    "vllm_max_model_length": _VLLM,
+    "vllm_tensor_parallel_size": _VLLM,
+    "vllm_importance_sampling_correction": _VLLM,
+    "vllm_importance_sampling_mode": _VLLM,
+    "vllm_importance_sampling_clip_max": _VLLM,
+    "vllm_importance_sampling_clip_min": _VLLM,
+    "vllm_importance_sampling_cap": _VLLM,
+    "use_transformers_paged": ("was renamed by TRL", "write use_transformers_continuous_batching"),
+    "reward_weights": ("each reward has its own weight", "write rewards: [{type: …, weight: 0.5}]"),
+    "log_multimodal": ("answers are text here", "leave it out"),
+    "log_completions_hub_repo": _NO_UPLOAD,
+    "max_tool_calling_iterations": ("tools are not offered yet", "leave it out"),
+    "ds3_gather_for_generation": ("follows from deepspeed", "leave it out"),
+    "max_prompt_length": ("was removed by TRL", "leave it out, or shorten the prompts themselves"),
+}
+REFUSED["grpo"] = REFUSED["gspo"] = REFUSED["rloo"] = _ROLLOUT
+REFUSED["dpo"] = {"padding_free": ("TRL has it turned off for now", "leave it out")}
+REFUSED["orpo"] = {
+    "padding_value": ("follows from the tokenizer", "leave it out"),
+    "generate_during_eval": ("it writes to a tracker alone", "leave it out"),
+    "is_encoder_decoder": ("models here write from left to right", "leave it out"),
+}

@@ -86,6 +86,77 @@ def full_or_lora(data: Path, kind: str, **sections: Any) -> dict[str, Any]:
     return recipe
 
 
+def _asked(n: int) -> list[dict[str, str]]:
+    return [{"role": "user", "content": f"What is {n}?"}]
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
+
+
+PAIRS = [
+    {"prompt": _asked(n), "chosen": _said(f"It is {n + 1} now."), "rejected": _said(f"No idea of {n}.")}
+    for n in range(24)
+]
+MARKED = [
+    {"prompt": row["prompt"], "completion": row[side], "label": side == "chosen"}
+    for row in PAIRS
+    for side in ("chosen", "rejected")
+]
+PROMPTS = [{"prompt": _asked(n), "answer": str(n + 1)} for n in range(24)]
+
+ROWS_OF = {"preference": PAIRS, "unpaired_preference": MARKED, "prompt": PROMPTS, "messages": ROWS}
+TYPE_OF = {
+    "sft": "messages",
+    "dpo": "preference",
+    "orpo": "preference",
+    "reward": "preference",
+    "kto": "unpaired_preference",
+    "grpo": "prompt",
+    "gspo": "prompt",
+    "rloo": "prompt",
+}
+"""The data type that each method learns from."""
+
+
+METHOD_STEPS = 24
+
+LETTERS = """
+def reward(completions, **columns):
+    texts = [completion[-1]["content"] for completion in completions]
+    return [sum("a" <= letter <= "z" for letter in text) / 20 for text in texts]
+"""
+
+
+def method_recipe(folder: Path, method: str, kind: str = "lora", **sections: Any) -> dict[str, Any]:
+    """A recipe of few steps for any method, with data of its own in `folder`; `kind` is `full` or `lora`.
+
+    The reward of those that write answers themselves counts letters: even a model that knows nothing gets some.
+    """
+    data = folder / f"{TYPE_OF[method]}.jsonl"
+    if not data.exists():
+        write_rows(data, ROWS_OF[TYPE_OF[method]])
+    recipe = tiny_recipe(data)
+    recipe["method"] = method
+    recipe["datasets"] = [{"path": str(data), "type": TYPE_OF[method]}]
+    recipe["train"]["max_steps"] = METHOD_STEPS
+    if TYPE_OF[method] == "prompt":
+        del recipe["train"]["max_length"]
+        recipe["train"].update(learning_rate=2e-2, lr_scheduler_type="constant", per_device_train_batch_size=16)
+        (folder / "letters.py").write_text(LETTERS)
+        recipe["rewards"] = [{"type": "python", "name": "letters", "path": str(folder / "letters.py")}]
+        recipe[method] = {"num_generations": 8, "max_completion_length": 8}
+        if method == "rloo":  # so small a reward drowns in the default's distance to the start
+            recipe[method].update(beta=0.001, normalize_advantages=True)
+    if kind == "lora":
+        recipe["adapter"] = dict(LORA)
+        if method == "reward":
+            recipe["adapter"]["modules_to_save"] = ["embed_tokens"]
+    for name, values in sections.items():
+        recipe[name] = {**recipe.get(name, {}), **values} if isinstance(values, dict) else values
+    return recipe
+
+
 class Attempt:
     """An attempt's folder as the supervisor leaves it to the worker."""
 

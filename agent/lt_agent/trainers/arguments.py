@@ -32,6 +32,8 @@ RESERVED = {
     "use_cpu": "see resources.gpus",
     "ignore_data_skip": "a resume would see other rows",
     "restore_callback_states_from_checkpoint": "a resume would take over the stop that ended the run before it",
+    "model_init_kwargs": "see model:",
+    "reward_weights": "see rewards:",
 }
 """Arguments that are lt's own to set, with the reason."""
 
@@ -44,12 +46,15 @@ class Device:
     bf16: bool
 
 
-def trainer_arguments(job: WorkerJob, known: set[str], device: Device, evaluates: bool) -> dict[str, Any]:
+def trainer_arguments(
+    job: WorkerJob, known: set[str], device: Device, evaluates: bool, own: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Keyword arguments for a TRL configuration whose field names are `known`.
 
-    Raises TrainingFailure `bad_recipe` for keys of `train:` that it does not have or that are lt's own.
+    `own` is what the method's own block says, over the method's defaults. Raises TrainingFailure `bad_recipe` for keys
+    that it does not have or that are lt's own.
     """
-    train = dict(job.section("train"))
+    train = {**(own or {}), **job.section("train")}
     _refuse(train, known)
     if train.get("bf16") is None and not train.get("fp16"):
         # TRL's default is true everywhere, also where bfloat16 is emulated or absent.
@@ -66,7 +71,20 @@ def trainer_arguments(job: WorkerJob, known: set[str], device: Device, evaluates
         "load_best_model_at_end": False,
         **_intervals(job, evaluates),
     }
+    ours.update({key: value for key, value in _model_settings(job).items() if key in known})
     return {**train, **ours}
+
+
+def _model_settings(job: WorkerJob) -> dict[str, Any]:
+    """For what TRL loads by itself: the frozen copy of the start that some methods compare with; rewards' weights."""
+    model = job.section("model")
+    found: dict[str, Any] = {"trust_remote_code": bool(model.get("trust_remote_code"))}
+    if model.get("revision") and not job.recipe.get("adapter") and job.method != "orpo":
+        found["model_init_kwargs"] = {"revision": model["revision"]}
+    weights = [entry.get("weight") for entry in job.recipe.get("rewards") or []]
+    if any(weight not in (None, 1, 1.0) for weight in weights):
+        found["reward_weights"] = [1.0 if weight is None else float(weight) for weight in weights]
+    return found
 
 
 def _intervals(job: WorkerJob, evaluates: bool) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         note: dict[str, Any],
         *,
         save_best: bool,
+        tokens_restart: bool = True,
     ) -> None:
         self.stopped = False
         self.saved_step: int | None = None
@@ -43,7 +44,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         self._leave = leave
         self._goal = goal
         self._progress = progress
-        self._tokens_before = progress.num_tokens
+        self._tokens_before = progress.num_tokens if tokens_restart else 0
         self._note = note
         self._save_best = save_best
         self._rate_from = (0, 0.0)

@@ -42,31 +42,38 @@ def load_tokenizer(job: WorkerJob) -> Any:
     return tokenizer
 
 
-def load_model(job: WorkerJob, tokenizer: Any) -> Any:
-    """The model in the type the recipe asks for. Raises TrainingFailure `model_not_found` or `bad_recipe`."""
-    from transformers import AutoModelForCausalLM
+def load_model(job: WorkerJob, tokenizer: Any, *, scores: bool = False) -> Any:
+    """The model in the type the recipe asks for; with `scores` one that gives a text a single number.
+
+    Raises TrainingFailure `model_not_found`, `missing_module` or `bad_recipe`.
+    """
+    from transformers import set_seed
 
     model = job.section("model")
     if model.get("from_config") is not None:
-        built = build_model(model, tokenizer, job.seed)
+        built = build_model(model, tokenizer, job.seed, scores=scores)
         say(f"built a new {built.config.model_type} with {sum(p.numel() for p in built.parameters()):,} parameters")
         return built
     name = str(model.get("name_or_path"))
     say(f"loading {name} …")
     find_on_hub(name, model.get("revision"))
-    return AutoModelForCausalLM.from_pretrained(
+    set_seed(job.seed)  # a head that gives numbers is new, and drawn here
+    auto, head = _auto_class(scores)
+    return auto.from_pretrained(
         name,
         dtype=model.get("torch_dtype") or "auto",
         revision=model.get("revision"),
         trust_remote_code=_trusted(model),
+        **quantisation(model),
         **_attention(model),
+        **head,
     )
 
 
-def build_model(model: Mapping[str, Any], tokenizer: Any, seed: int) -> Any:
+def build_model(model: Mapping[str, Any], tokenizer: Any, seed: int, *, scores: bool = False) -> Any:
     """A new model with weights drawn by `seed`: the same seed, recipe and torch give the same weights on a CPU."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, set_seed
+    from transformers import AutoConfig, set_seed
 
     settings = dict(model["from_config"])
     kind = settings.pop("model_type")
@@ -79,35 +86,15 @@ def build_model(model: Mapping[str, Any], tokenizer: Any, seed: int) -> Any:
         settings.setdefault(name, getattr(tokenizer, name))
     dtype = model.get("torch_dtype") or "auto"
     try:
-        config = AutoConfig.for_model(kind, **settings)
+        auto, head = _auto_class(scores)
+        config = AutoConfig.for_model(kind, **settings, **head)
         set_seed(seed)
-        built = AutoModelForCausalLM.from_config(
+        built = auto.from_config(
             config, dtype=torch.float32 if dtype == "auto" else getattr(torch, dtype), **_attention(model)
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise TrainingFailure("bad_recipe", f"model.from_config does not make a model: {error}") from error
     return built
-
-
-def lora_config(adapter: Mapping[str, Any]) -> Any:
-    """The recipe's `adapter:` block in PEFT's own terms."""
-    from peft import LoraConfig
-
-    known = {"r", "target_modules", "exclude_modules", "modules_to_save", "layers_to_transform", "bias"}
-    known |= {"use_rslora", "use_dora"}
-    settings = {key: adapter[key] for key in known if adapter.get(key) is not None}
-    for key in ("rank_pattern", "alpha_pattern"):
-        if adapter.get(key):
-            settings[key] = dict(adapter[key])
-    try:
-        return LoraConfig(
-            task_type="CAUSAL_LM",
-            lora_alpha=adapter.get("alpha", 32),
-            lora_dropout=adapter.get("dropout") or 0.0,
-            **settings,
-        )
-    except (ValueError, TypeError) as error:
-        raise TrainingFailure("bad_recipe", f"adapter: {error}") from error
 
 
 def load_adapter(model: Any, path: str) -> Any:
@@ -117,6 +104,31 @@ def load_adapter(model: Any, path: str) -> Any:
     if not (Path(path) / "adapter_config.json").is_file():
         raise TrainingFailure("model_not_found", f"adapter.path: there is no adapter at {path}")
     return PeftModel.from_pretrained(model, path, is_trainable=True)
+
+
+def quantisation(model: Mapping[str, Any]) -> dict[str, Any]:
+    """The loader's argument for weights of 4 bits (QLoRA: NF4, quantised twice); empty where the recipe has none."""
+    if not model.get("load_in_4bit"):
+        return {}
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    native = torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+    return {
+        "quantization_config": BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type=model.get("bnb_4bit_quant_type") or "nf4",
+            bnb_4bit_use_double_quant=model.get("bnb_4bit_use_double_quant") is not False,
+            bnb_4bit_compute_dtype=torch.bfloat16 if native else torch.float32,
+        )
+    }
+
+
+def _auto_class(scores: bool) -> tuple[Any, dict[str, Any]]:
+    """transformers' class for the kind of model, and what its configuration needs beside."""
+    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
+
+    return (AutoModelForSequenceClassification, {"num_labels": 1}) if scores else (AutoModelForCausalLM, {})
 
 
 def _trusted(model: Mapping[str, Any]) -> bool:

@@ -99,6 +99,8 @@ def progress_line(logs: Mapping[str, Any], step: int, total: int, rate: float | 
     for key, label, form in (
         ("loss", "loss", "{:.4f}"),
         ("eval_loss", "eval loss", "{:.4f}"),
+        ("reward", "reward", "{:.3f}"),
+        ("rewards/margins", "margin", "{:.3f}"),
         ("learning_rate", "lr", "{:.1e}"),
     ):
         value = logs.get(key)

@@ -1,26 +1,28 @@
-"""Which methods this agent can train. A new one is its own module with `train`, and a line here."""
+"""Which methods this agent can train. A new one is its own module with `METHOD`, and its name here."""
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import Any, Callable
 
+from . import common
 from .control import EarlyLeave, Requests
 from .failures import TrainingFailure
 from .job import WorkerJob
 
 Train = Callable[[WorkerJob, Requests, EarlyLeave, "dict[str, Any]"], None]
 
-METHODS = {"sft": ".sft"}
-"""`method` of a recipe → the module whose `train(job, requests, leave, note)` trains it."""
+METHODS = ("sft", "dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo")
+"""`method` of a recipe, and the name of the module here that holds its `METHOD`."""
 
-MODULES = {"sft": ("torch", "transformers", "trl", "accelerate", "datasets")}
-"""What a method imports, so that what is missing is named before anything slow begins."""
+MODULES = ("torch", "transformers", "trl", "accelerate", "datasets")
+"""What every method imports, so that what is missing is named before anything slow begins."""
 
 
 def trainer_for(method: str) -> Train:
     """The function that trains `method`. Raises TrainingFailure `bad_recipe` for one this agent does not know."""
     if method not in METHODS:
         raise TrainingFailure("bad_recipe", f"method {method!r} is unknown to this agent; it has {', '.join(METHODS)}")
-    train: Train = importlib.import_module(METHODS[method], __package__).train
-    return train
+    module = importlib.import_module(f".{method}", __package__)
+    return functools.partial(common.train, module.METHOD)

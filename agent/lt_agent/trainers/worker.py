@@ -68,7 +68,8 @@ def _train(job: WorkerJob) -> None:
 
 
 def _absent_modules(job: WorkerJob) -> list[str]:
-    wanted = list(MODULES.get(job.method, ())) + (["peft"] if job.recipe.get("adapter") else [])
+    wanted = [*MODULES, *(["peft"] if job.recipe.get("adapter") else [])]
+    wanted += ["bitsandbytes"] if job.section("model").get("load_in_4bit") else []
     return [name for name in wanted if importlib.util.find_spec(name) is None]
 
 

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    SerializerFunctionWrapHandler,
+    WithJsonSchema,
+    model_serializer,
+)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -18,6 +28,22 @@ class Section(BaseModel):
     """A block of a recipe: frozen, and a key it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class WrittenSection(Section):
+    """A block that is handed on as it was written: what is absent stays as the library has it."""
+
+    null_has_meaning: ClassVar[frozenset[str]] = frozenset()
+    """Keys for which `null` says something; for all others it is as good as absent."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values = handler(self)
+        return {
+            key: values[key]
+            for key in type(self).model_fields
+            if key in self.model_fields_set and (values[key] is not None or key in self.null_has_meaning)
+        }
 
 
 def parse_duration(value: Any) -> float:

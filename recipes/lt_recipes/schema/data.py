@@ -8,7 +8,9 @@ from pydantic import Field, model_validator
 
 from .base import Count, Positive, Section, Text
 
-DataType = Literal["text", "messages", "prompt_completion", "alpaca", "sharegpt"]
+DataType = Literal[
+    "text", "messages", "prompt_completion", "alpaca", "sharegpt", "preference", "unpaired_preference", "prompt"
+]
 
 COLUMNS: dict[str, dict[str, bool]] = {
     "text": {"text": True},
@@ -16,6 +18,9 @@ COLUMNS: dict[str, dict[str, bool]] = {
     "prompt_completion": {"prompt": True, "completion": True},
     "alpaca": {"instruction": True, "output": True, "input": False, "system": False, "history": False},
     "sharegpt": {"conversations": True, "system": False},
+    "preference": {"prompt": False, "chosen": True, "rejected": True},
+    "unpaired_preference": {"prompt": True, "completion": True, "label": True},
+    "prompt": {"prompt": True, "answer": False},
 }
 """Per type its column names, and whether a row must have the column."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, PrivateAttr, model_validator
 
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 class Recipe(Section):
     """A whole recipe. `model_dump(mode="json")` is the form in which it is stored and sent to a host."""
 
+    data_types: ClassVar[tuple[str, ...]] = ()
+    """Of `datasets:`, those that the method learns from."""
+
     version: Literal[1] = Field(description="of this format: 1")
-    method: str = Field(description="how to train: sft")
+    method: str = Field(description="how to train: sft, dpo, kto, orpo, reward, grpo, gspo or rloo")
     description: str = Field(default="", description="a line for people")
     model: ModelSection = Field(description="what is trained")
     adapter: AdapterSection | None = Field(default=None, description="absent: all weights are trained")
@@ -53,6 +56,23 @@ class Recipe(Section):
         copy = self.model_copy()
         copy._folder, copy._lock = folder, lock
         return copy
+
+    @model_validator(mode="after")
+    def _data_suits_the_method(self) -> Recipe:
+        for key, entries in (("datasets", self.datasets), ("eval.datasets", self.eval.datasets)):
+            for number, entry in enumerate(entries):
+                if self.data_types and entry.type not in self.data_types:
+                    suits = " or ".join(self.data_types)
+                    raise ValueError(f"{key}.{number}.type: {self.method} learns from {suits}, not {entry.type}")
+        return self
+
+    @model_validator(mode="after")
+    def _adapter_suits_the_rest(self) -> Recipe:
+        if self.model.load_in_4bit and self.adapter is None:
+            raise ValueError("model.load_in_4bit needs an adapter: weights of 4 bits can't be trained themselves")
+        if self.adapter is not None and self.adapter.type == "ptuning" and self.method != "sft":
+            raise ValueError(f"adapter.type: ptuning is for sft alone; {self.method} takes lora or lokr")
+        return self
 
     @model_validator(mode="after")
     def _best_needs_evaluation(self) -> Recipe:

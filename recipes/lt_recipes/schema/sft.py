@@ -8,17 +8,12 @@ from pydantic import Field
 
 from .base import Count, NotNegative, Text
 from .recipe import Recipe
-from .train import TrainSection
+from .train import AnswersTrainSection
 
 
-class SftTrainSection(TrainSection):
+class SftTrainSection(AnswersTrainSection):
     """`train:` of `method: sft`: the names of TRL's SFTConfig beside those of transformers."""
 
-    null_has_meaning: ClassVar[frozenset[str]] = frozenset({"max_length"})
-
-    max_length: Count | None = Field(
-        default=None, description="tokens per row, longer ones are cut; null: never cut; default 1024"
-    )
     packing: bool | None = Field(default=None, description="fill each row with several examples")
     packing_strategy: Literal["bfd", "bfd_split", "wrapped"] | None = Field(
         default=None, description="how examples are packed; default bfd"
@@ -34,7 +29,6 @@ class SftTrainSection(TrainSection):
     )
     loss_type: Literal["nll", "dft"] | None = Field(default=None, description="default nll")
     shuffle_dataset: bool | None = Field(default=None, description="shuffle rows once before training")
-    dataset_num_proc: Count | None = Field(default=None, description="processes that tokenize")
     chat_template_path: Text | None = Field(
         default=None, description="a Jinja file or a tokenizer whose chat template is used"
     )
@@ -47,6 +41,8 @@ class SftTrainSection(TrainSection):
 
 class SftRecipe(Recipe):
     """Learn from examples of what to write."""
+
+    data_types: ClassVar[tuple[str, ...]] = ("messages", "prompt_completion", "alpaca", "sharegpt", "text")
 
     method: Literal["sft"] = Field(description="how to train: sft")
     train: SftTrainSection = Field(default_factory=SftTrainSection, description="arguments of the training")

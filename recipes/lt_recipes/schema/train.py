@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
-from .base import Count, Fraction, Natural, NotNegative, Positive, Section, Steps, Text, TextOrList
+from .base import Count, Fraction, Natural, NotNegative, Positive, Steps, Text, TextOrList, WrittenSection
 
 Scheduler = Literal[
     "linear",
@@ -30,11 +30,8 @@ Scheduler = Literal[
 Sampling = Literal["random", "sequential", "group_by_length"]
 
 
-class TrainSection(Section):
+class TrainSection(WrittenSection):
     """What every method shares: the names of transformers' TrainingArguments."""
-
-    null_has_meaning: ClassVar[frozenset[str]] = frozenset()
-    """Keys for which `null` says something; for all others it is as good as absent."""
 
     # how long
     num_train_epochs: Positive | None = Field(default=None, description="passes over the data; default 3")
@@ -161,17 +158,19 @@ class TrainSection(Section):
     # determinism
     full_determinism: bool | None = Field(default=None, description="slower, bit-equal runs on one kind of GPU")
 
-    @model_serializer(mode="wrap")
-    def _only_what_was_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values = handler(self)
-        return {
-            key: values[key]
-            for key in type(self).model_fields
-            if key in self.model_fields_set and (values[key] is not None or key in self.null_has_meaning)
-        }
-
     @model_validator(mode="after")
     def _one_precision(self) -> TrainSection:
         if self.bf16 and self.fp16:
             raise ValueError("bf16 and fp16 are two ways of one thing: choose one")
         return self
+
+
+class AnswersTrainSection(TrainSection):
+    """`train:` of the methods that learn from given answers: what TRL's configurations for them share."""
+
+    null_has_meaning: ClassVar[frozenset[str]] = frozenset({"max_length"})
+
+    max_length: Count | None = Field(
+        default=None, description="tokens per row, longer ones are cut; null: never cut; default 1024"
+    )
+    dataset_num_proc: Count | None = Field(default=None, description="processes that tokenize")

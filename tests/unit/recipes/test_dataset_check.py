@@ -23,6 +23,9 @@ ROWS: dict[str, dict[str, Any]] = {
     "prompt_completion": {"prompt": "a", "completion": "b"},
     "alpaca": {"instruction": "a", "input": "", "output": "b"},
     "sharegpt": {"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]},
+    "preference": {"prompt": "a", "chosen": "b", "rejected": "c"},
+    "unpaired_preference": {"prompt": "a", "completion": "b", "label": True},
+    "prompt": {"prompt": "a", "answer": "b"},
 }
 
 
@@ -143,7 +146,13 @@ def test_the_check_knows_the_types_roles_and_formats_of_the_worker() -> None:
         formats.convert({"messages": [{"role": role, "content": "a"}]}, "messages")
 
 
-_TEXTS = st.none() | st.integers() | st.sampled_from(["", " ", "a", "\ud83d", "é"]) | st.lists(st.text(), max_size=2)
+_TEXTS = (
+    st.none()
+    | st.integers(-1, 3)
+    | st.booleans()
+    | st.sampled_from(["", " ", "a", "\ud83d", "é"])
+    | st.lists(st.text(), max_size=2)
+)
 _TURNS = st.lists(
     st.fixed_dictionaries(
         {},
@@ -157,7 +166,7 @@ _TURNS = st.lists(
     max_size=2,
 )
 _NAMES = ["text", "messages", "prompt", "completion", "instruction", "input", "output", "system", "conversations"]
-_NAMES += ["history"]
+_NAMES += ["history", "chosen", "rejected", "label", "answer"]
 _RENAMED = st.dictionaries(st.sampled_from(["prompt", "text", "input"]), st.sampled_from(["text", "gone"]), max_size=1)
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from lt_recipes import gallery
 from lt_recipes.schema import METHODS
+from lt_recipes.schema.rewards import KEYS
+from lt_recipes.schema.rollout import RolloutRecipe
 from lt_recipes.validation import known_keys
 from lt_recipes.yaml_source import parse_value
 
@@ -29,6 +31,17 @@ NEEDED: dict[str, dict[str, Any]] = {
     "datasets": {"path": "x", "type": "messages"},
     "eval": {"val_set_size": 0.1},
     "save": {},
+}
+# Of adapters other than LoRA.
+ADAPTER_OF = dict.fromkeys(("decompose_both", "decompose_factor"), "lokr")
+ADAPTER_OF |= dict.fromkeys(("num_virtual_tokens", "encoder_hidden_size"), "ptuning")
+NEEDED_BY_REWARDS = {
+    "pattern": "a",
+    "json_schema": {},
+    "path": "x.py",
+    "name_or_path": "a/b",
+    "base_url": "http://a",
+    "model": "m",
 }
 
 
@@ -50,9 +63,10 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 def test_every_key_is_documented() -> None:
     documented = {(block, key) for block, key, _ in rows()}
-    ours = {(block.removesuffix(".*"), key) for block, key in known_keys(METHODS["sft"])}
-    ours = {(block, key) for block, key in ours if not block.startswith("eval.datasets")}
-    assert documented == ours
+    ours = {(block.removesuffix(".*"), key) for recipe in METHODS.values() for block, key in known_keys(recipe)}
+    ours = {(block, key) for block, key in ours if not block.startswith("eval.datasets") and block != "gspo"}
+    methods = {("", name) for name in METHODS} | {("", "rewards")}  # which have a section, and no line at the top
+    assert documented == ours - methods
 
 
 @pytest.mark.parametrize(("block", "key", "line"), list(rows()))
@@ -60,8 +74,17 @@ def test_every_line_can_be_pasted(block: str, key: str, line: str) -> None:
     value = parse_value(line)
     assert list(value) == [key]
     data = dict(BASE)
+    method = block if block in METHODS else "grpo" if block == "rewards" else "sft"
+    if method != "sft":
+        data |= {"method": method, "datasets": [{"path": "x", "type": METHODS[method].data_types[0]}]}
+    if issubclass(METHODS[method], RolloutRecipe):
+        data |= {"rewards": [{"type": "numeric"}]}
     if block == "":
         data |= {"eval": {"val_set_size": 0.1}, **value}
+    elif block == "rewards":
+        type_ = value.get("type") or next((name for name, keys in KEYS.items() if key in keys[0] | keys[1]), "numeric")
+        needed = {name: NEEDED_BY_REWARDS[name] for name in KEYS[type_][0]}
+        data["rewards"] = [{"type": type_, **needed, **value}]
     elif block == "model.tokenizer":
         other = {} if "name_or_path" in value or "train_from" in value else {"train_from": "x.txt"}
         data["model"] = {"name_or_path": "org/model", "tokenizer": {**other, **value}}
@@ -69,12 +92,16 @@ def test_every_line_can_be_pasted(block: str, key: str, line: str) -> None:
         beside = dict(NEEDED.get(block, {}))
         if key in ("from_config", "datasets"):
             beside.pop("name_or_path", None), beside.pop("val_set_size", None)
+        if block == "adapter":
+            beside |= {"type": ADAPTER_OF.get(key, "lora")}
         data[block] = {**beside, **value}
+        if block == "model" and "load_in_4bit" in value:
+            data["adapter"] = {"type": "lora"}
         if block == "datasets":
             data[block] = [data[block]]
         if block == "save":
             data["eval"] = {"val_set_size": 0.1}
-    METHODS["sft"].model_validate(data)
+    METHODS[method].model_validate(data)
 
 
 def test_the_gallery_is_documented() -> None:

@@ -8,14 +8,15 @@ import pytest
 import tomlkit
 from packaging.requirements import Requirement
 
-from lt_recipes.environments import MIN_PYTHON, REQUIREMENTS, TORCH
+from lt_recipes.environments import LOCK_OF, MIN_PYTHON, REQUIREMENTS, TORCH
 from lt_recipes.hardware import within
 from lt_recipes.locks import load_lock, package_name, read_lock, shipped_locks
 from lt_recipes.schema import METHODS
 
 
 def test_every_method_has_requirements_and_a_lock() -> None:
-    assert set(METHODS) == set(REQUIREMENTS) == set(shipped_locks())
+    assert set(METHODS) == set(LOCK_OF)
+    assert set(LOCK_OF.values()) == set(REQUIREMENTS) == set(shipped_locks())
 
 
 @pytest.mark.parametrize("name", shipped_locks())
