@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -37,6 +38,7 @@ class Writer:
         self._queue: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._room = threading.Condition()
         self._waiting_bytes = 0
+        self._closed = False
         self._thread = threading.Thread(target=self._loop, name="writer", daemon=True)
         self._thread.start()
 
@@ -48,9 +50,11 @@ class Writer:
         future: Future[T] = Future()
         if weight:
             with self._room:
-                self._room.wait_for(lambda: self._waiting_bytes < MAX_WAITING_BYTES)
+                self._room.wait_for(lambda: self._waiting_bytes < MAX_WAITING_BYTES or self._closed)
                 self._waiting_bytes += weight
         self._queue.put(_Task(topic, function, args, weight, future))
+        if self._closed:
+            self._refuse_waiting()
         return future
 
     def run(self, topic: str, function: Callable[..., T], *args: Any) -> T:
@@ -58,7 +62,7 @@ class Writer:
         return self.add(topic, function, *args).result()
 
     def close(self) -> None:
-        """Commits what is waiting, then closes the database."""
+        """Commits what is waiting, then closes the database; what is added later fails (sqlite3.ProgrammingError)."""
         self._queue.put(None)
         self._thread.join()
 
@@ -71,7 +75,21 @@ class Writer:
             if last:
                 self._checkpointer.close()
                 self._db.close()  # the last connection folds the WAL in
+                with self._room:
+                    self._closed = True
+                    self._room.notify_all()
+                self._refuse_waiting()
                 return
+
+    def _refuse_waiting(self) -> None:
+        """After the close: whoever waits for a future of ours would wait for ever."""
+        while True:
+            try:
+                task = self._queue.get_nowait()
+            except queue.Empty:
+                return
+            if task is not None:
+                task.future.set_exception(sqlite3.ProgrammingError("the database has been closed"))
 
     def _gather(self) -> tuple[list[_Task], bool]:
         first = self._queue.get()
@@ -98,7 +116,7 @@ class Writer:
                 outcomes.append((task, *self._one(task)))
             self._db.execute("COMMIT")
         except sqlite3.Error as failure:
-            if self._db.in_transaction:
+            with contextlib.suppress(sqlite3.Error):  # a full disk may have rolled back already
                 self._db.execute("ROLLBACK")
             outcomes = [(task, None, failure) for task in batch]
         finally:

@@ -78,3 +78,28 @@ def test_whoever_adds_more_than_fits_waits_until_there_is_room(tmp_path):
     thread.join()
     writer.close()
     assert names(tmp_path / "lt.db") == ["big", "late"]
+
+
+def test_whoever_adds_after_the_close_is_refused_and_does_not_wait_for_ever(tmp_path):
+    writer = Writer(tmp_path / "lt.db")
+    writer.close()
+    for weight in (0, MAX_WAITING_BYTES, MAX_WAITING_BYTES):
+        with pytest.raises(sqlite3.ProgrammingError):
+            writer.add("", put, "late", weight=weight).result(5)
+    assert names(tmp_path / "lt.db") == []
+
+
+def test_a_fault_of_the_database_fails_its_batch_and_the_writer_goes_on(tmp_path):
+    writer = Writer(tmp_path / "lt.db")
+
+    def fill_the_disk(db):
+        # What SQLite does on a full disk: the whole transaction is gone, savepoints included.
+        db.execute("PRAGMA max_page_count=1")
+        put(db, "x" * 100_000)
+
+    with pytest.raises(sqlite3.OperationalError):
+        writer.add("", fill_the_disk).result(5)
+    writer.add("", lambda db: db.execute("PRAGMA max_page_count=1000000").fetchone()).result(5)
+    assert writer.add("", put, "after").result(5) == "after"
+    writer.close()
+    assert names(tmp_path / "lt.db") == ["after"]
