@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sqlite3
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +107,7 @@ class Puller:
 
     def _drop_older(self, job: str, attempt: int, name: str, which: str | None) -> None:
         """Policies `last` and `best` keep one at home: the one that has just been verified."""
-        for path in self.writer.run("checkpoints", _superseded, job, attempt, name, which):
+        for path in self.writer.run("checkpoints", checkpoints.superseded, job, attempt, name, which):
             folder = Path(path)
             if folder.parent.parent == self.home.runs and folder.is_dir():
                 shutil.rmtree(folder)
@@ -145,22 +144,3 @@ def _check_space(staging: Path, entries: list[FileEntry]) -> None:
     free = shutil.disk_usage(staging).free
     if needed > free:
         raise LtError("disk_full", where="laptop", path=str(staging), needed=needed, free=free)
-
-
-def _superseded(db: sqlite3.Connection, job: str, attempt: int, name: str, which: str | None) -> list[str]:
-    """Marks what the newly pulled checkpoint replaces at home; the paths of those."""
-    rows = db.execute(
-        "SELECT attempt, name, path FROM checkpoints WHERE job_id=? AND kind='checkpoint' AND pull_state='pulled'"
-        " AND NOT (attempt=? AND name=?)"
-        " AND created_at < (SELECT created_at FROM checkpoints WHERE job_id=? AND attempt=? AND name=?)",
-        (job, attempt, name, job, attempt, name),
-    ).fetchall()
-    if which != "best":  # `last` keeps the best as well: it may be what the person wants in the end
-        best = db.execute(
-            "SELECT attempt, name FROM checkpoints WHERE job_id=? AND best=1 ORDER BY attempt DESC, step DESC LIMIT 1",
-            (job,),
-        ).fetchone()
-        rows = [row for row in rows if (row[0], row[1]) != best]
-    for row in rows:
-        checkpoints.forget_home(db, job, row[0], row[1])
-    return [row[2] for row in rows if row[2]]

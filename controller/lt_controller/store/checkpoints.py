@@ -12,6 +12,8 @@ from lt_agent.protocol.records import Manifest, from_dict, to_dict
 from .times import iso, now
 
 WAITING = ("pending", "pulling")
+# What may be otherwise next time: a connection, a disk.
+PASSING = {"host_unreachable", "transfer_failed", "disk_full", "too_many_sessions", "command_timeout", "pull_failed"}
 
 
 def add(
@@ -26,7 +28,8 @@ def add(
     state = "pending" if wanted(manifest, which) else "none"
     if state == "pending" and (which != "all" or manifest.kind == "files") and manifest.kind != "final":
         db.execute(
-            "UPDATE checkpoints SET pull_state='skipped' WHERE job_id=? AND kind=? AND pull_state='pending'",
+            "UPDATE checkpoints SET pull_state='skipped'"
+            " WHERE job_id=? AND kind=? AND pull_state='pending' AND asked=0",
             (job, manifest.kind),
         )
     db.execute(
@@ -64,7 +67,7 @@ def gone(db: sqlite3.Connection, job: str, attempt: int, name: str) -> None:
     """The host has rotated it away. What waited for a pull is skipped; a newer one stands for it."""
     db.execute(
         "UPDATE checkpoints SET host_state='rotated',"
-        " pull_state = CASE WHEN pull_state IN ('pending','failed') THEN 'skipped' ELSE pull_state END"
+        " pull_state = CASE WHEN pull_state IN ('pending','pulling','failed') THEN 'skipped' ELSE pull_state END"
         " WHERE job_id=? AND attempt=? AND name=?",
         (job, attempt, name),
     )
@@ -90,6 +93,10 @@ def request(db: sqlite3.Connection, job: str, names: list[str] | None) -> int:
     for attempt, name, host_state, pull_state in rows:
         if host_state == "present" and pull_state not in ("pulled", *WAITING) and (names is None or name in names):
             set_pull(db, job, attempt, name, "pending")
+            if names is not None:  # by name: no policy passes it over or replaces it at home
+                db.execute(
+                    "UPDATE checkpoints SET asked=1 WHERE job_id=? AND attempt=? AND name=?", (job, attempt, name)
+                )
             marked += 1
     return marked
 
@@ -103,20 +110,51 @@ def set_pull(
     path: str | None = None,
     error: dict[str, Any] | None = None,
 ) -> None:
-    """Moves one checkpoint along `none → pending → pulling → pulled | failed`."""
+    """Moves one checkpoint along `none → pending → pulling → pulled | failed`; what was rotated waits no more."""
     db.execute(
-        "UPDATE checkpoints SET pull_state=?, path=coalesce(?, path), error=? WHERE job_id=? AND attempt=? AND name=?",
+        "UPDATE checkpoints SET pull_state = CASE WHEN host_state='rotated' AND ?1 IN ('pending','failed')"
+        " THEN 'skipped' ELSE ?1 END, path=coalesce(?2, path), error=?3 WHERE job_id=?4 AND attempt=?5 AND name=?6",
         (state, path, json.dumps(error, ensure_ascii=False) if error else None, job, attempt, name),
     )
     _sum_up(db, job)
 
 
-def forget_home(db: sqlite3.Connection, job: str, attempt: int, name: str) -> None:
-    """A newer checkpoint has taken its place at home (policies `last` and `best`)."""
-    db.execute(
-        "UPDATE checkpoints SET pull_state='skipped', path=NULL WHERE job_id=? AND attempt=? AND name=?",
+def try_again(db: sqlite3.Connection, host: str) -> None:
+    """The host is reached anew: what failed for a reason that may have passed is to come home again."""
+    rows = db.execute(
+        "SELECT c.job_id, c.attempt, c.name, c.error FROM checkpoints c"
+        " JOIN attempts a ON a.job_id = c.job_id AND a.attempt = c.attempt"
+        " WHERE c.pull_state='failed' AND c.host_state='present' AND a.host=?",
+        (host,),
+    ).fetchall()
+    for job, attempt, name, error in rows:
+        if json.loads(error or "{}").get("code") in PASSING:
+            set_pull(db, job, attempt, name, "pending")
+
+
+def superseded(db: sqlite3.Connection, job: str, attempt: int, name: str, which: str | None) -> list[str]:
+    """Marks what the newly pulled checkpoint replaces at home (policies `last` and `best`); the paths of those.
+
+    Older is what has fewer steps, or is of an earlier attempt: the hosts' clocks may jump.
+    """
+    rows = db.execute(
+        "SELECT c.attempt, c.name, c.path FROM checkpoints c, checkpoints new"
+        " WHERE new.job_id=?1 AND new.attempt=?2 AND new.name=?3 AND c.job_id=?1 AND c.kind='checkpoint'"
+        " AND c.pull_state='pulled' AND c.asked=0"
+        " AND (c.attempt, coalesce(c.step, 0)) < (new.attempt, coalesce(new.step, 0))",
         (job, attempt, name),
+    ).fetchall()
+    if which != "best":  # `last` keeps the best as well: it may be what the person wants in the end
+        best = db.execute(
+            "SELECT attempt, name FROM checkpoints WHERE job_id=? AND best=1 ORDER BY attempt DESC, step DESC LIMIT 1",
+            (job,),
+        ).fetchone()
+        rows = [row for row in rows if (row[0], row[1]) != best]
+    db.executemany(
+        "UPDATE checkpoints SET pull_state='skipped', path=NULL WHERE job_id=? AND attempt=? AND name=?",
+        [(job, row[0], row[1]) for row in rows],
     )
+    return [row[2] for row in rows if row[2]]
 
 
 def next_pull(db: sqlite3.Connection, host: str, passed_over: set[tuple[str, int, str]]) -> dict[str, Any] | None:
@@ -172,6 +210,7 @@ def hosts_waiting(db: sqlite3.Connection) -> set[str]:
     """The hosts that hold checkpoints which are to come home."""
     rows = db.execute(
         "SELECT DISTINCT a.host FROM checkpoints c JOIN attempts a ON a.job_id=c.job_id AND a.attempt=c.attempt"
-        " WHERE c.pull_state IN ('pending','pulling') AND c.host_state='present'"
+        " JOIN jobs j ON j.id=c.job_id"
+        " WHERE c.pull_state IN ('pending','pulling') AND c.host_state='present' AND j.removed=0"
     )
     return {row[0] for row in rows}

@@ -124,7 +124,9 @@ def add_event(
     db: sqlite3.Connection, job: str | None, attempt: int | None, host: str | None, code: str, params: dict[str, Any]
 ) -> None:
     """An event of the controller's own. Its number is negative, so that it never meets a host's byte offset."""
-    seq = db.execute("SELECT coalesce(min(seq), 0) - 1 FROM events WHERE seq < 0").fetchone()[0]
+    seq = db.execute(
+        "SELECT coalesce(min(seq), 0) - 1 FROM events WHERE job_id=? AND attempt=? AND seq < 0", (job, attempt)
+    ).fetchone()[0]
     db.execute(
         "INSERT INTO events (job_id, attempt, seq, code, params, time, host) VALUES (?,?,?,?,?,?,?)",
         (job, attempt, seq, plain(code), json.dumps(params), now(), host),

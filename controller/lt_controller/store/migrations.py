@@ -82,5 +82,19 @@ def m001_tables(db: Database) -> None:
             db.execute(statement)
 
 
+@migrations()
+def m002_open_work(db: Database) -> None:
+    """What is asked many times a minute reads open work alone, however many jobs have ended; what a person asked for
+    is known from what a policy brings."""
+    for statement in (
+        "ALTER TABLE checkpoints ADD COLUMN asked INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX checkpoints_waiting ON checkpoints (pull_state) WHERE pull_state IN ('pending','pulling')",
+        "CREATE INDEX checkpoints_failed ON checkpoints (pull_state) WHERE pull_state='failed'",
+        "CREATE INDEX attempts_open ON attempts (host) WHERE exit IS NULL",
+        "CREATE INDEX attempts_to_keep ON attempts (kept) WHERE exit IS NOT NULL AND kept=0",
+    ):
+        db.execute(statement)
+
+
 if __name__ == "__main__":
     migrations.apply(Database(sys.argv[1]))

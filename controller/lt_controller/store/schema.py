@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lt_agent.protocol.errors import LtError
 
-MIGRATIONS = ("m001_tables",)  # those of `migrations.py`, which is not imported to compare
+MIGRATIONS = ("m001_tables", "m002_open_work")  # those of `migrations.py`, which is not imported to compare
 PAGE_SIZE = 16384  # bytes: logs come in pieces of 256 KiB, and write twice as fast as with SQLite's usual 4096
 
 

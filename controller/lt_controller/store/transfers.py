@@ -6,6 +6,8 @@ import sqlite3
 
 from .times import now
 
+KEPT = 1000  # transfers that have ended: what older ones did is in events and checkpoints
+
 
 def begin(
     db: sqlite3.Connection, transfer: str, job: str | None, host: str, direction: str, what: str, total: int
@@ -15,6 +17,11 @@ def begin(
         "INSERT OR REPLACE INTO transfers (id, job_id, host, direction, what, total, started_at, updated_at, state)"
         " VALUES (?,?,?,?,?,?,?,?,'running')",
         (transfer, job, host, direction, what, total, now(), now()),
+    )
+    db.execute(
+        "DELETE FROM transfers WHERE state!='running'"
+        " AND id < (SELECT id FROM transfers ORDER BY id DESC LIMIT 1 OFFSET ?)",
+        (KEPT,),
     )
 
 
