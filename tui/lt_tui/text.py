@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
+
 from lt_controller.client import words
 
 from .glyphs import bar, glyphs
@@ -118,3 +120,15 @@ def plain(cell: Cell) -> str:
 def yes(value: bool) -> str:
     """Yes or no."""
     return _("yes") if value else _("no")
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Words in lines of at most `width` cells; a text without spaces is cut."""
+    lines, line = [], ""
+    for word in text.split():
+        if line and cell_len(line) + 1 + cell_len(word) > width:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}".strip()
+    return [*lines, line] if line else lines

@@ -22,7 +22,7 @@ class TopBar(Widget):
     """`lt › fleet › job x`, and at the right a word on how things are."""
 
     ALLOW_SELECT = False
-    DEFAULT_CSS = "TopBar { height: 1; dock: top; background: $panel; padding: 0 1; }"
+    DEFAULT_CSS = "TopBar { height: 1; text-wrap: nowrap; dock: top; background: $panel; padding: 0 1; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class KeyBar(Widget):
     """The keys of this screen, made from its live bindings; a click on one presses it."""
 
     ALLOW_SELECT = False
-    DEFAULT_CSS = "KeyBar { height: 1; dock: bottom; background: $panel; padding: 0 1; }"
+    DEFAULT_CSS = "KeyBar { height: 1; text-wrap: nowrap; dock: bottom; background: $panel; padding: 0 1; }"
 
     def on_mount(self) -> None:
         """Bindings change with the focus."""
@@ -121,7 +121,7 @@ class Heading(Widget):
 class Lines(Widget):
     """Lines of spans, as given."""
 
-    DEFAULT_CSS = "Lines { height: auto; padding: 0 1; }"
+    DEFAULT_CSS = "Lines { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)

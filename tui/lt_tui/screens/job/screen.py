@@ -39,7 +39,7 @@ class JobScreen(JobActs):
     CSS_PATH = "job.tcss"
     TOPICS: ClassVar[frozenset[str]] = frozenset({"jobs", "metrics", "checkpoints", "transfers", "hosts"})
     AUTO_FOCUS = "#log-short"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]]] = [(0, "-narrow"), (110, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as the framework declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(n + 1), f"tab('{name}')", name, show=False, id=f"job.{name}") for n, name in enumerate(TABS)),
         Binding("tab", "turn(1)", "Next tab", id="job.tab"),

@@ -1,0 +1,82 @@
+"""The gallery and the recipe files where one stands, with what each is for and its text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from lt_controller.client import Client
+from lt_controller.client.recipes import RecipeInfo
+from lt_controller.client.words import LtError
+
+from ...i18n import _
+from ...page import Page
+from ...places import Place
+from ...text import Span
+from ...widgets.bars import Heading, KeyBar, Lines, TopBar
+from ...widgets.table import Column, Table
+
+
+class RecipesScreen(Page):
+    """What one can train by. Enter makes a job of it."""
+
+    CSS_PATH = "recipes.tcss"
+    EVERY = 0
+
+    def compose(self) -> ComposeResult:
+        """A list, and the text of the one under the cursor."""
+        yield TopBar()
+        yield Heading("Recipes")
+        columns = [
+            Column[RecipeInfo]("recipe", "RECIPE", 16, lambda r, _w: ((r.name, "bold"),), grow=1),
+            Column[RecipeInfo]("whose", "", 7, lambda r, _w: ((_("yours") if r.own else _("shipped"), "dim"),)),
+            Column[RecipeInfo]("what", "WHAT FOR", 24, lambda r, _w: r.title, grow=4),
+        ]
+        with Horizontal():
+            yield Table[RecipeInfo](columns, lambda recipe: recipe.name, id="recipes-list")
+            with Vertical(id="recipe-text"):
+                yield Lines()
+        yield KeyBar()
+
+    def read(self, client: Client) -> Sequence[RecipeInfo]:
+        """Gallery and files."""
+        return client.recipes()
+
+    def show(self, data: Sequence[RecipeInfo]) -> None:
+        """Fills the list."""
+        self.query_one(Table).set_items(data)
+        self._text()
+
+    def on_table_highlighted(self) -> None:
+        """Another one: its text."""
+        self._text()
+
+    @work(exclusive=True, exit_on_error=False)
+    async def _text(self) -> None:
+        recipe: RecipeInfo | None = self.query_one(Table).current
+        if recipe is None:
+            return
+        name = str(recipe.path) if recipe.own else recipe.name
+        try:
+            text = await self.lt.feed.read(lambda client: client.recipe_text(name))
+        except LtError as error:
+            self.lt.refuse(error)
+            return
+        self.query_one("#recipe-text Lines", Lines).say(*(coloured(line) for line in text.splitlines()))
+
+    def on_table_opened(self, event: Table.Opened) -> None:
+        """Enter: a job of it."""
+        recipe: RecipeInfo | None = event.table.current
+        if recipe is not None:
+            self.lt.go(Place("submit", f"recipe:{recipe.path if recipe.own else recipe.name}"))
+
+
+def coloured(line: str) -> tuple[Span, ...]:
+    """A line of YAML."""
+    body, mark, comment = line.partition("#")
+    key, colon, value = body.partition(":")
+    found: list[Span] = [(key + colon, "key"), (value, "")] if colon else [(body, "")]
+    return (*found, (mark + comment, "dim"))
