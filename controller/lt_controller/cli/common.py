@@ -19,6 +19,7 @@ from .output import note
 if TYPE_CHECKING:
     from ..client import Client
     from ..client.details import Request
+    from ..client.models import Job
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,11 +75,14 @@ class Reading:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def settle(client: Client, request: Request, what: str, host: str, wait: float = SETTLE_SECONDS) -> Request:
+def settle(client: Client, request: Request, what: str, job: Job, wait: float = SETTLE_SECONDS) -> Request:
     """Waits a moment for the request, and tells the person how it stands. Raises why it was refused."""
+    host, home = job.host, client.home.run(job.name)
     request = client.settle(request, wait)
+    what = f"{what} {job.name}"
     if not request.open:
-        note(phrase("done", what=what))
+        kept = str(home) if job.pull_state == "pulled" else ""
+        note(phrase(f"done_{request.kind}", what=what, job=job.name, host=host, home=kept))
         return request
     reach = client.reachability().get(host)
     known = reach.state if reach is not None and reach.state != "reachable" else None

@@ -9,7 +9,7 @@ import click
 from ..client import Client
 from ..client.details import Request
 from ..client.models import Job
-from ..wording import phrase, state, why
+from ..wording import phrase, say, state, why
 from .common import json_option, seconds, settle
 from .output import emit_json, note
 
@@ -81,7 +81,11 @@ def pull(ref: str, names: tuple[str, ...], wait: bool, as_json: bool) -> int:
             job = client.job(job.id)
             if job.pull_state not in ("pending", "pulling"):
                 break
-        note(phrase("come_home", path=str(client.home.run(job.name))) if job.pull_state == "pulled" else "")
+        if job.pull_state == "pulled":
+            note(phrase("come_home", path=str(client.home.run(job.name))))
+        for item in client.checkpoints(job.id):
+            if item.pull_state == "failed" and item.error:
+                note(say(item.error).message)
     return 0 if job.pull_state in ("pulled", "none") else 1
 
 
@@ -99,7 +103,7 @@ def _each(refs: tuple[str, ...], what: str, ask: Callable[[Client, Job], Request
     with Client() as client:
         jobs = [client.job(ref) for ref in refs]
         asked = [(job, ask(client, job)) for job in jobs]
-        settled = [settle(client, request, f"{what} {job.name}", job.host) for job, request in asked]
+        settled = [settle(client, request, what, job) for job, request in asked]
         if wait:
             for job in jobs:
                 rested = client.wait(job.id)

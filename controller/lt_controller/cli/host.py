@@ -79,7 +79,7 @@ def show(name: str, as_json: bool) -> int:
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--force", is_flag=True, help="even if jobs run or wait there; they are left running")
+@click.option("--force", is_flag=True, help="even if jobs run or wait there, or others go through it")
 def rm(names: tuple[str, ...], force: bool) -> int:
     """Forget hosts. Nothing on them is touched."""
     with Client() as client:
@@ -95,7 +95,7 @@ def summary(info: HostInfo) -> str:
     memory = facts.get("memory") or {}
     cpu = facts.get("cpu") or {}
     parts = [
-        gpus(info),
+        gpus(info) if info.gpus else phrase("no_gpu"),
         f"driver {facts['driver']}" if facts.get("driver") else "",
         f"CUDA {facts['cuda']}" if facts.get("cuda") else "",
         f"{cpu['count']} CPUs" if cpu.get("count") else "",

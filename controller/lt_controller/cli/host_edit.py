@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -70,7 +71,11 @@ def add(name: str, target: str, accept_new: bool, fingerprint: str | None, as_js
         if any(info.name == name for info in client.hosts()):
             raise LtError("host_exists", host=name)
         host = client.make_host(name, {**_target(target), **_given(options)})
-        key = client.scan_key(host)
+        try:
+            key = client.scan_key(host)
+        except LtError as error:
+            error.params["adding"] = True
+            raise
         known = client.trusted_keys(host)
         if key.fingerprint not in known:
             if known:
@@ -82,8 +87,10 @@ def add(name: str, target: str, accept_new: bool, fingerprint: str | None, as_js
         try:
             note(phrase("looking", host=name))
             client.probe(name)
-        except BaseException:  # an interrupted add leaves nothing behind, either
+        except BaseException as error:  # an interrupted add leaves nothing behind, either
             client.remove_host(name, force=True)
+            if isinstance(error, LtError):
+                error.params |= {"adding": True, "host": name}
             raise
         info = client.host(name)
         if as_json:
@@ -109,6 +116,7 @@ def edit(
     name: str, address: str | None, user: str | None, port: int | None, unset: tuple[str, ...], **options: Any
 ) -> int:
     """Change a host's settings; what is not named stays. --label and --env add to what is there."""
+    _known_settings(name, unset)
     changes: dict[str, Any] = dict.fromkeys(unset)
     if address:
         changes |= _target(address)
@@ -119,6 +127,8 @@ def edit(
         for key, present in (("labels", before.labels), ("env", before.variables), ("proxies", before.proxies)):
             if key in given:
                 given[key] = {**present, **given[key]}
+        if not changes and not given:
+            raise LtError("nothing_to_change", host=name)
         client.edit_host(name, {**changes, **given})
     note(phrase("host_edited", host=name))
     return 0
@@ -153,11 +163,15 @@ def import_(names: tuple[str, ...], path: str, dry_run: bool, as_json: bool) -> 
     Nothing is contacted: `lt host trust NAME` asks for the key of each, `lt host check NAME` looks around.
     """
     done = []
+    if not os.path.isfile(os.path.expanduser(path)):
+        raise LtError("no_such_path", path=path, why="there is no such file")
     with Client() as client:
         there = {info.name for info in client.hosts()}
-        candidates = [item for item in client.import_candidates(path) if not names or item.name in names]
+        everything = client.import_candidates(path)
+        candidates = [item for item in everything if not names or item.name in names]
         for name in set(names) - {item.name for item in candidates}:
-            raise LtError("no_such_host", host=name, near=[item.name for item in client.import_candidates(path)][:3])
+            raise LtError("no_such_host", host=name, near=[item.name for item in everything if item.host][:3])
+        told: set[str] = set()
         for item in candidates:
             why = item.skipped or (phrase("is_there") if item.name in there else "")
             if item.host is None or why:
@@ -166,9 +180,11 @@ def import_(names: tuple[str, ...], path: str, dry_run: bool, as_json: bool) -> 
             if not dry_run:
                 client.add_host(item.host)
             done.append(item.name)
-            note(phrase("imported", host=item.name, address=item.host.target))
+            note(phrase("would_import" if dry_run else "imported", host=item.name, address=item.host.target))
             for line in item.notes:
-                note(f"  {line}")
+                if line not in told:  # a remark on the file as a whole comes with each of its hosts
+                    told.add(line)
+                    note(f"  {line}")
     if as_json:
         emit_json(done)
     elif not done:
@@ -191,6 +207,19 @@ def confirm(host: Host, key: OfferedKey, accept_new: bool, fingerprint: str | No
         return
     if not sys.stdin.isatty() or not click.confirm(phrase("host_key_ask"), default=False, err=True):
         raise LtError("key_not_confirmed", host=host.name, fingerprint=key.fingerprint)
+
+
+def _known_settings(host: str, keys: Iterable[str]) -> None:
+    """Raises LtError `no_such_setting` for a key that hosts.toml does not have."""
+    from difflib import get_close_matches
+
+    from lt_inventory.fields import FIELDS
+
+    known = (*FIELDS, "env")
+
+    for key in keys:
+        if key not in known:
+            raise LtError("no_such_setting", host=host, key=key, near=get_close_matches(key, known, 3))
 
 
 def _target(text: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ import click
 
 from ..client import Client, Job
 from ..client.details import Attempt, Checkpoint, Event
-from ..client.models import as_dict
-from ..wording import event, phrase, state, why
+from ..client.models import Reachability, as_dict
+from ..wording import event, phrase, say, state, why
 from ..wording.say import duration, size
 from .common import json_option
 from .jobs import steps, where
@@ -60,6 +60,7 @@ def _about(client: Client, job: Job, attempts: list[Attempt]) -> None:
             ("job", job.name),
             ("id", job.id),
             ("host", where(job, reach)),
+            ("", _trouble(job, reach)),
             ("kind", f"{job.kind}{' ' + job.method if job.method else ''}"),
             ("recipe" if job.kind == "recipe" else "command", job.recipe),
             ("state", state(job.state)),
@@ -75,9 +76,17 @@ def _about(client: Client, job: Job, attempts: list[Attempt]) -> None:
             ("ended", _time(job.finished_at) if job.resting else ""),
             ("took", took),
             ("log", size(last.log_size) if last and last.log_size else ""),
-            ("home", f"{state(job.pull_state)}: {home}" if home.exists() else state(job.pull_state)),
+            ("home", f"{state(job.pull_state)}: {home}" if any(home.glob("*")) else state(job.pull_state)),
         ]
     )
+
+
+def _trouble(job: Job, reach: Reachability | None) -> str:
+    """What keeps the host from answering, and what to do, where that matters to the job."""
+    if reach is None or reach.error is None or where(job, reach) == job.host:
+        return ""
+    said = say(reach.error)
+    return f"{said.message} → {said.next}" if said.next else said.message
 
 
 def _checkpoints(found: list[Checkpoint]) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..client import Client, Job
-from ..wording import phrase
-from ..wording.say import size
+from ..wording import phrase, say, state
+from ..wording.say import reason, size
 from .common import Reading, json_option, seconds
 from .output import emit, emit_json, note
 
@@ -90,6 +90,10 @@ def _submitted(client: Client, job: Job, follow: bool, as_json: bool) -> int:
         emit_json(job)
     else:
         emit(job.name)
+    reach = client.reachability().get(job.host)
+    if reach is not None and reach.state in ("unreachable", "refused"):
+        told = say(reach.error).message if reach.error else ""
+        note(phrase("submit_waits", host=job.host, state=state(reach.state), why=told.rstrip(".。"), job=job.name))
     if not follow:
         return 0
     from .follow import follow_job
@@ -101,7 +105,7 @@ def _show_plan(plan: Plan, as_json: bool) -> int:
     if as_json:
         emit_json(plan)
         return 0
-    emit(f"# {plan.name} on {plan.host}: {plan.gpus} GPUs")
+    emit(f"# {plan.name} on {plan.host}: {plan.gpus} GPU" + ("" if plan.gpus == 1 else "s"))
     env = plan.env
     emit(f"# environment: {env.get('kind')} {env.get('python')} ({env.get('reason')})")
     for line in env.get("packages") or ():
@@ -112,7 +116,7 @@ def _show_plan(plan: Plan, as_json: bool) -> int:
         else:
             emit("# " + phrase("sends", name=item.name, files=item.files, size=item.size))
         for path, why in item.skipped:
-            note(phrase("left_out", path=path, why=why))
+            note(phrase("left_out", path=path, why=reason(why)))
     emit(f"# to send at the most: {size(plan.size)}")
     if plan.kind == "command":
         import shlex

@@ -95,7 +95,8 @@ class HostCalls(Connected):
     def remove_host(self, name: str, *, force: bool = False) -> None:
         """Takes a host out of the inventory and forgets its key; nothing on the host is touched.
 
-        Raises LtError `no_such_host`, and `host_in_use` while jobs run or wait there, unless `force`.
+        Raises LtError `no_such_host`, and unless `force`: `host_in_use` while jobs run or wait there, `host_is_jump`
+        while other hosts are reached through it.
         """
         from ..transport.known_hosts import forget, known_name
 
@@ -103,6 +104,9 @@ class HostCalls(Connected):
         live = [job.name for job in queries.jobs(self._db, host=name)]
         if live and not force:
             raise LtError("host_in_use", host=name, jobs=live[:8], count=len(live))
+        beyond = [other.name for other in self._file().load().values() if name in other.jump]
+        if beyond and not force:
+            raise LtError("host_is_jump", host=name, jumps=beyond)
         self._file().remove(name)
         others = self._file().load().values()
         if host.kind != "local" and not any(known_name(other) == known_name(host) for other in others):

@@ -103,7 +103,7 @@ class HostSession(threading.Thread):
                 self._missed(LtError("internal", host=self.host.name, why=f"{type(error).__name__}: {error}"))
             finally:
                 self._disconnect()
-        self._answer(LtError("host_unreachable", host=self.host.name, why="the controller is leaving"))
+        self._answer(LtError("host_unreachable", host=self.host.name, why="leaving"))
 
     def _wait_for_turn(self) -> bool:
         """Waits out the backoff; True if woken meanwhile (then look again)."""
@@ -149,7 +149,7 @@ class HostSession(threading.Thread):
             if time.monotonic() - pinged >= PING_EVERY:
                 pinged = time.monotonic()
                 if link.silent_for() > SILENT_LIMIT:
-                    link.close(LtError("host_unreachable", host=self.host.name, why="no sign of life"))
+                    link.close(LtError("host_unreachable", host=self.host.name, why="silent"))
                     return
                 link.request("ping", timeout=SILENT_LIMIT)
 

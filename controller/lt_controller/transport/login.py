@@ -18,7 +18,7 @@ def credentials(host: Host) -> dict[str, Any]:
     """The arguments of `SSHClient.connect` that log in to `host`.
 
     With a key of its own nothing else is tried: an agent full of keys would use up the tries a server allows.
-    Raises LtError `key_missing`, `key_permissions`, `key_encrypted` or `key_unreadable`.
+    Raises LtError `key_missing`, `key_public`, `key_permissions`, `key_encrypted` or `key_unreadable`.
     """
     if host.key is None:
         return {"allow_agent": True, "look_for_keys": True}
@@ -33,6 +33,8 @@ def load_key(host: Host) -> paramiko.PKey:
         stat = path.stat()
     except OSError:
         raise LtError("key_missing", **where) from None
+    if _is_public(path):
+        raise LtError("key_public", **where)
     # The same rule as OpenSSH's, which moves the files: else control would work and transfers would not.
     if stat.st_uid == os.getuid() and stat.st_mode & 0o077:
         raise LtError("key_permissions", **where)
@@ -50,6 +52,15 @@ def load_key(host: Host) -> paramiko.PKey:
     if not isinstance(key, paramiko.PKey):
         raise LtError("key_unreadable", **where, detail=type(key).__name__)
     return key
+
+
+def _is_public(path: Path) -> bool:
+    """Whether somebody named the `.pub` beside the key."""
+    try:
+        with path.open("rb") as file:
+            return file.read(256).startswith((b"ssh-", b"ecdsa-sha2-", b"sk-"))
+    except OSError:
+        return False
 
 
 def _from_agent(path: Path) -> paramiko.PKey | None:

@@ -32,8 +32,8 @@ def failure(
     if code in {11, 12, 23}:  # a full disk ends a transfer in any of these ways
         room = _room_there(transport, remote) if remote else _room_here(local)
         if room is not None and room < max(missing, 4096):
-            place = host if remote else "laptop"
-            return LtError("disk_full", host=place, path=str(remote or local), free=room, needed=missing)
+            place = {"host": host} if remote else {"where": "laptop"}
+            return LtError("disk_full", **place, path=str(remote or local), free=room, needed=missing)
     if code in _CONNECTION:
         why = "connection"
     elif code in _FILES_GONE:

@@ -178,7 +178,7 @@ class TarBulk:
 
     def _local_problem(self, error: OSError, dest: Path, report: _Report) -> LtError:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return LtError("disk_full", host="laptop", path=str(dest), free=0, needed=report.total - report.done)
+            return LtError("disk_full", where="laptop", path=str(dest), free=0, needed=report.total - report.done)
         return self._failed("io", str(error.filename or dest), (error.strerror or "").encode())
 
 

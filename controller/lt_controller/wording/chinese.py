@@ -67,7 +67,50 @@ REASONS: dict[str, str] = {
     "error": "失败",
     "exception": "训练出错",
     "start_failed": "无法启动",
+    "env_build_failed": "构建环境失败",
     "no_supervisor": "监督进程无法启动",
+}
+
+#: 某些错误和被略过的文件以代码给出的原因（`why`、`where`）。
+WHYS: dict[str, str] = {
+    "dns": "这个名字没有地址",
+    "refused": "这个端口没有服务",
+    "timeout": "没有及时回应",
+    "no_route": "没有到这个地址的路由",
+    "network": "网络错误",
+    "handshake": "那里的服务不按预期讲 SSH",
+    "connection_lost": "连接中断",
+    "silent": "不再有任何回应",
+    "leaving": "控制器正在退出",
+    "refused_by_jump": "跳板主机连不到它",
+    "not_started": "代理程序没有启动",
+    "connection": "连接中断",
+    "files_missing": "文件已不在",
+    "io": "读写失败",
+    "rsync": "rsync 失败",
+    "agent": "主机上的代理程序失败",
+    "path": "路径指向外部",
+    "link": "不该有链接的地方有链接",
+    "missing": "不存在",
+    "size": "大小与声明的不同",
+    "loop": "经过了自己",
+    "form": "请写成 [user@]address[:port]",
+    "laptop": "本机",
+    "link_outside": "指向外部的链接",
+    "broken_link": "失效的链接",
+    "unreadable": "无法读取",
+    "special": "不是普通文件",
+}
+
+#: `lt host add` 失败后该做什么，按代码；"" 用于其余。此时主机没有加入。
+ADDING: dict[str, str] = {
+    "": "解决之后再输入一次：lt host add {host} …",
+    "login_failed": "lt host add {host} USER@ADDRESS --key FILE，用它认识的用户和密钥",
+    "host_unreachable": "检查地址、端口，以及机器是否开着：lt host add {host} USER@ADDRESS:PORT",
+    "agent_not_pushed": "lt host add {host} … --root DIR，用一个那里可写的文件夹",
+    "key_permissions": "chmod 600 {key}",
+    "key_public": "lt host add {host} … --key FILE，用不带 .pub 的文件",
+    "key_encrypted": "ssh-add {key} 为本次会话解锁",
 }
 
 EVENTS: dict[str, str] = {
@@ -127,6 +170,16 @@ PHRASES: dict[str, str] = {
     "coming_home": "检查点正在取回：lt wait {job} --pulled",
     "asked": "{what}：已向 {host} 提出[，它现在{state}：恢复连接后执行]",
     "done": "{what}：完成",
+    "done_stop": "{what}：已告知 {host}；lt wait {job} 等到什么都不剩",
+    "done_pause": "{what}：已告知 {host}；lt wait {job} 等到它停下",
+    "done_save": "{what}：已告知 {host}；下一步时保存",
+    "done_pull": "{what}：正在取回；lt wait {job} --pulled 等到全部取回",
+    "done_resume": "{what}：继续运行；lt logs {job} -f",
+    "done_rm": "{what}：已忘记，{host} 上的文件已删除[；取回的内容仍在 {home}]",
+    "not_added": "没有添加 {host}。",
+    "no_gpu": "没有 GPU",
+    "submit_waits": "{host} 现在{state}[：{why}]；恢复连接后发送 {job}。lt stop {job} 可撤回",
+    "would_import": "将会导入：{host}（{address}）",
     "no_jobs": "没有进行中的任务。lt ps -a 显示已结束的；lt submit HOST RECIPE 提交新任务。",
     "no_jobs_at_all": "还没有任务。lt submit HOST RECIPE 提交；lt recipe ls 显示配方。",
     "host_key": "{host}（{address}）出示 {key_type} 密钥 {fingerprint}",

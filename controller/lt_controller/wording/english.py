@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .english_errors import ERRORS
 
-__all__ = ["CHECKS", "ERRORS", "EVENTS", "PHRASES", "REASONS", "WORDS"]
+__all__ = ["ADDING", "CHECKS", "ERRORS", "EVENTS", "PHRASES", "REASONS", "WHYS", "WORDS"]
 
 #: States of jobs, pulls and hosts. The codes are English already; a better word stands here.
 WORDS: dict[str, str] = {"timed_out": "timed out", "none": "–"}
@@ -37,7 +37,50 @@ REASONS: dict[str, str] = {
     "error": "failed",
     "exception": "an error in the training",
     "start_failed": "it could not be started",
+    "env_build_failed": "building the environment failed",
     "no_supervisor": "its supervisor could not be started",
+}
+
+#: The codes that some errors and skipped files carry as `why` or `where`.
+WHYS: dict[str, str] = {
+    "dns": "there is no address for this name",
+    "refused": "nothing listens at this port",
+    "timeout": "no answer in time",
+    "no_route": "no route to this address",
+    "network": "a network error",
+    "handshake": "what answers there does not speak SSH as expected",
+    "connection_lost": "the connection was cut",
+    "silent": "no sign of life any more",
+    "leaving": "the controller is leaving",
+    "refused_by_jump": "the jump host could not reach it",
+    "not_started": "the agent did not start",
+    "connection": "the connection was cut",
+    "files_missing": "files were no longer there",
+    "io": "reading or writing failed",
+    "rsync": "rsync failed",
+    "agent": "the agent on the host failed",
+    "path": "a path that leads outside",
+    "link": "a link where none may be",
+    "missing": "it is not there",
+    "size": "another size than announced",
+    "loop": "it leads through itself",
+    "form": "write [user@]address[:port]",
+    "laptop": "this machine",
+    "link_outside": "a link that leads outside",
+    "broken_link": "a link to nothing",
+    "unreadable": "can't be read",
+    "special": "no regular file",
+}
+
+#: What to do when `lt host add` failed, by code; "" for all others. The host is not in the inventory then.
+ADDING: dict[str, str] = {
+    "": "when that is mended, type it again: lt host add {host} …",
+    "login_failed": "lt host add {host} USER@ADDRESS --key FILE, with the login and the key that it knows",
+    "host_unreachable": "check address and port, and that the machine is up: lt host add {host} USER@ADDRESS:PORT",
+    "agent_not_pushed": "lt host add {host} … --root DIR, with a folder there that you may write to",
+    "key_permissions": "chmod 600 {key}",
+    "key_public": "lt host add {host} … --key FILE, with the file without .pub",
+    "key_encrypted": "ssh-add {key} unlocks it once for this session",
 }
 
 EVENTS: dict[str, str] = {
@@ -61,7 +104,7 @@ EVENTS: dict[str, str] = {
 CHECKS: dict[str, tuple[str, str]] = {}
 
 PHRASES: dict[str, str] = {
-    "big_entry": "{size:size} in {files} files: {entry}",
+    "big_entry": "{size:size} in {files:files}: {entry}",
     "submitted": "Submitted {job} to {host}.",
     "still_running": "{job} goes on without you: lt logs {job} -f",
     "follow_end": "{job}: {state}[ ({why})]",
@@ -69,6 +112,16 @@ PHRASES: dict[str, str] = {
     "coming_home": "Checkpoints are on their way home: lt wait {job} --pulled",
     "asked": "{what}: asked of {host}[, which is {state} now: it will be carried out when it answers]",
     "done": "{what}: done",
+    "done_stop": "{what}: {host} has been told; lt wait {job} returns when nothing of it is left",
+    "done_pause": "{what}: {host} has been told; lt wait {job} returns when it rests",
+    "done_save": "{what}: {host} has been told; it saves at its next step",
+    "done_pull": "{what}: on the way; lt wait {job} --pulled returns when all is at home",
+    "done_resume": "{what}: it goes on; lt logs {job} -f",
+    "done_rm": "{what}: forgotten, and deleted on {host}[; what came home stays in {home}]",
+    "not_added": "{host} was not added.",
+    "no_gpu": "no GPU",
+    "submit_waits": "{host} is {state} now[: {why}]; {job} is sent when it answers. lt stop {job} takes it back",
+    "would_import": "would be imported: {host} ({address})",
     "no_jobs": "No job is alive. lt ps -a shows ended ones; lt submit HOST RECIPE starts one.",
     "no_jobs_at_all": "No jobs yet. lt submit HOST RECIPE starts one; lt recipe ls shows recipes.",
     "host_key": "{host} ({address}) shows the {key_type} key {fingerprint}",
@@ -84,7 +137,7 @@ PHRASES: dict[str, str] = {
     "reading": "reading {what}  {done} / {total}",
     "looking": "Looking at {host} …",
     "left_out": "not sent: {path} ({why})",
-    "sends": "{name}: {files} files, {size:size}",
+    "sends": "{name}: {files:files}, {size:size}",
     "there_already": "{name}: on the host already",
     "controller_off": "No controller is running; one starts when it is needed.",
     "controller_on": "The controller runs (pid {pid}).",

@@ -28,13 +28,13 @@ ERRORS: dict[str, tuple[str, str]] = {
     "no_such_attempt": ("Job {job} has no attempt {attempt}[; the newest is {newest}].", "lt show {job}"),
     "no_such_checkpoint": (
         "[Job {job} has ]no checkpoint {name} on its host[; there are: {known}].",
-        "lt show JOB lists them",
+        "lt show {job} lists them",
     ),
     "checkpoint_gone": (
         "Checkpoint {name} is no longer on the host: it was rotated away before it came home.",
         "a recipe's save.save_total_limit says how many stay, save.pull which come home",
     ),
-    "checkpoint_empty": ("Checkpoint {name} has no files.", "lt logs JOB shows what the training said"),
+    "checkpoint_empty": ("Checkpoint {name} has no files.", "lt logs {job} shows what the training said"),
     "not_yet_home": (
         "Job {job} has checkpoints that are on the host alone: {checkpoints}.",
         "lt pull {job} brings them home; lt rm {job} --discard deletes them",
@@ -49,13 +49,16 @@ ERRORS: dict[str, tuple[str, str]] = {
     "stopped_before_start": ("It was stopped before it reached its host.", "submit it again"),
     "resume_missing": (
         "The checkpoint to resume from, {name} of attempt {attempt}, is not complete on the host[: {path}].",
-        "lt show JOB lists those that are",
+        "lt show {job} lists those that are",
     ),
     "data_missing": ("The host no longer has the data {name} of this job.", "submit it again: the data is sent again"),
-    "python_missing": ("The host has no interpreter {python}.", "lt host show HOST lists the ones it has"),
+    "python_missing": ("The host has no interpreter {python}.", "lt host show {host} lists the ones it has"),
     # What is submitted
     "bad_recipe": ("The recipe {recipe} can't be used:", "mend it, then: lt recipe check {recipe}"),
-    "bad_dataset": ("{path} does not fit its type {type} ({count} lines or more):", "mend the file, or its type"),
+    "bad_dataset": (
+        "{path} does not fit its type {type}[; wrong lines: {count} at least]:",
+        "mend the file, or its type",
+    ),
     "empty_dataset": ("{path} has no rows.", "name another file"),
     "no_such_path": ("{path} can't be read: {why}.", "check the path; host:/path means one on the host"),
     "path_not_usable": ("{path} can't be used[: {why}].", "name another path"),
@@ -93,31 +96,40 @@ ERRORS: dict[str, tuple[str, str]] = {
     "data_mismatch": ("{path} arrived on the host with other content than was sent.", "submit again"),
     "incomplete": ("{count} files of {name} did not arrive on the host.", "submit again"),
     "cache_damaged": ("{path} in lt's cache can't be read: {why}.", "submit again: it is made anew"),
-    "bad_manifest": ("The list of files of {name}[{path}] is not to be trusted[: {why}].", "lt host check HOST"),
+    "bad_manifest": ("The list of files of {name}[{path}] is not to be trusted[: {why}].", "lt host check {host}"),
     "bad_time": ("{value} is no length of time.", "write it like 90s, 30m or 12h"),
     "raw_to_terminal": (
         "--raw passes the log's bytes on as they are, and this is a terminal, which would act on them.",
-        "lt logs JOB --raw > FILE",
+        "lt logs {job} --raw > FILE",
     ),
     # Hosts
     "no_such_host": ("There is no host {host}[; near it: {near}].", "lt host ls lists them; lt host add adds one"),
     "host_exists": ("There is a host {host} already.", "lt host edit {host} changes it"),
     "bad_host_name": (
-        "{name} can't be a host's name: letters, digits, dot, dash and underscore; local and any are taken.",
+        "'{name}' can't be a host's name: letters, digits, dot, dash and underscore; local and any are taken.",
         "choose another name",
     ),
     "bad_host": ("Host {host} has an unusable address or user: [{user}@]{address}.", "lt host edit {host} --address …"),
     "bad_jump": ("The jump {jump} of host {host} can't be used ({why}).", "lt host edit {host} --jump …"),
-    "host_setting_invalid": ("These settings of host {host} are not right:", "lt host add --help"),
+    "host_setting_invalid": (
+        "These settings of host {host} are not right:",
+        "lt host edit --help tells what each may be",
+    ),
     "config_invalid": ("{path} can't be read, line {line}: {why}", "mend that line"),
     "hosts_file_invalid": ("{path} can't be used as it stands:", "mend these lines"),
     "host_in_use": (
         "{count} jobs run or wait on {host}: {jobs}.",
         "lt stop them first; --force forgets the host and leaves them running",
     ),
+    "host_is_jump": (
+        "{jumps} are reached through {host}.",
+        "lt host edit NAME --jump … gives them another way; --force forgets {host} all the same",
+    ),
+    "no_such_setting": ("A host has no setting {key}[; near it: {near}].", "lt host show {host} lists them"),
+    "nothing_to_change": ("Nothing to change on {host} was named.", "lt host edit --help"),
     "host_never_probed": ("Nothing is known of {host} yet.", "lt host check {host}"),
     "host_unreachable": (
-        "Host {host}[ ({address})] can't be reached[: {why}].",
+        "Host {host}[ ({address})] can't be reached[: {why}][ ({detail})].",
         "lt host check {host}; jobs there go on, and are caught up with when it answers",
     ),
     "login_failed": (
@@ -126,6 +138,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "key_missing": ("The key {key}[ of host {host}] is not there.", "lt host edit {host} --key FILE"),
     "key_permissions": ("The key {key} may be read by others, so ssh would refuse it.", "chmod 600 {key}"),
+    "key_public": ("{key} is a public key[; host {host} needs the private one].", "name the file without .pub"),
     "key_unreadable": ("The key {key} can't be read[: {detail}].", "lt host edit {host} --key FILE"),
     "key_encrypted": ("The key {key} has a passphrase.", "ssh-add {key} unlocks it once for this session"),
     "host_key_unknown": (
@@ -139,10 +152,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "key_not_confirmed": (
         "{host} shows the key {fingerprint}, and nobody confirmed it.",
-        "lt host add {host} … --fingerprint {fingerprint} if it is right, or --accept-new to take any",
+        "the same with --fingerprint {fingerprint} if it is right, or with --accept-new to take any",
     ),
     "fingerprint_differs": (
-        "{host} shows the key {offered}, not {expected}: nothing was added.",
+        "{host} shows the key {offered}, not {expected}: nothing was changed.",
         "ask whoever runs the host for its fingerprint",
     ),
     "host_no_python": (
@@ -155,26 +168,32 @@ ERRORS: dict[str, tuple[str, str]] = {
         "{host} opens no more sessions on one connection.",
         "raise MaxSessions in its sshd_config, or wait",
     ),
-    "start_failed": ("{program} can't be started on this machine: {why}.", "lt doctor"),
+    "start_failed": ("{program} can't be started: {why}.", "see that it is there and may be executed"),
     # Transfers
     "transfer_failed": ("The transfer with {host} failed: {why}[: {detail}].", "it is tried again by itself; lt ps"),
     "transfer_cancelled": ("The transfer with {host} was cancelled.", "lt ps"),
-    "transfer_refused": ("{path} from [{host}] the host was not taken ({why}).", "lt host check HOST"),
-    "pull_failed": ("{name} could not be brought home: {why}.", "lt pull JOB tries again"),
-    "hash_mismatch": ("{path} of {name} came home with another hash than {host} announced.", "lt pull JOB tries again"),
+    "transfer_refused": ("{path} from [{host}] the host was not taken ({why}).", "lt host check {host}"),
+    "pull_failed": ("{name} could not be brought home: {why}.", "lt pull {job} tries again"),
+    "hash_mismatch": (
+        "{path} of {name} came home with another hash than {host} announced.",
+        "lt pull {job} tries again",
+    ),
     "disk_full": (
-        "The disk is full[ on {host}][: {path}][; free: {free:size}].",
-        "make room there; lt rm JOB deletes an ended job's files on its host",
+        "The disk is full[ on {host}][ on {where}][: {path}][; free: {free:size}][; jobs leave {floor:size} free].",
+        "make room there; lt rm {job} deletes an ended job's files on its host",
     ),
     "no_rsync": ("{host} has no rsync.", "install rsync there, or go on without: files travel as a tar"),
     "no_rsync_here": ("This machine has no rsync.", "install rsync: apt install rsync, or brew install rsync"),
-    "range_missing": ("{path} on the host is shorter than announced.", "lt pull JOB tries again"),
+    "range_missing": ("{path} on the host is shorter than announced.", "lt pull {job} tries again"),
     "bad_archive": ("The archive that arrived can't be unpacked: {path} {problem}.", "submit again"),
     # Environments on the host
-    "env_build_failed": ("Building the environment failed at {step}[: {tail}].", "lt logs JOB shows all of it"),
+    "env_build_failed": (
+        "Building the environment failed at {step}[: {tail}].",
+        "lt logs {job} shows all of it; no way to the index? lt host edit {host} --index-url … or --proxy https=…",
+    ),
     "env_python_missing": (
         "The interpreter {python} can't be used on the host[: {problem}].",
-        "lt host show HOST lists the ones it has; env.python names one",
+        "lt host show {host} lists the ones it has; env.python names one",
     ),
     "uv_missing": ("The host has no uv, and none could be sent.", "install uv there: https://docs.astral.sh/uv/"),
     "python_too_old": ("{python}[ on {host}] is Python {version}; {needed} is needed.", "name another with env.python"),
@@ -213,21 +232,21 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     # The agent
     "agent_not_pushed": (
-        "The agent could not be put on {host} (exit code {exit})[: {detail}].",
+        "The agent could not be put on {host}[: {detail}].",
         "lt host check {host}",
     ),
     "agent_missing": ("The agent is no longer on {host}.", "try again: it is sent anew"),
-    "agent_failed": ("The agent on the host failed[: {problem}][ {kind}].", "lt host check HOST"),
-    "agent_error": ("The agent on the host failed: {message}.", "lt show JOB"),
+    "agent_failed": ("The agent on the host failed[: {problem}][ {kind}].", "lt host check {host}"),
+    "agent_error": ("The agent on the host failed: {message}.", "lt show {job}"),
     "bad_name": ("{name} can't be the name of a folder.", "choose another name"),
-    "bad_record": ("A record {record} on the host can't be read: {problem}.", "lt host check HOST"),
+    "bad_record": ("A record {record} on the host can't be read: {problem}.", "lt host check {host}"),
     "bad_request": ("The host did not understand a request ({key}).", "lt controller stop, then try again"),
     "unknown_op": ("The host's agent (version {version}) does not know {op}.", "lt controller stop, then try again"),
-    "reply_too_large": ("The host's answer was too large: {problem}.", "lt host check HOST"),
+    "reply_too_large": ("The host's answer was too large: {problem}.", "lt host check {host}"),
     "busy": ("Job {job} is being changed by somebody else at this moment.", "try again"),
     "lease_dir_unsafe": (
         "The lease folder {path} on the host is not safe to use[: {why}].",
-        "lt host edit HOST --lease-dir names another",
+        "lt host edit {host} --lease-dir names another",
     ),
     # The laptop's side
     "home_unusable": ("lt's folder {path} can't be used: {why}.", "LT_HOME names another"),
@@ -251,5 +270,5 @@ ERRORS: dict[str, tuple[str, str]] = {
         "Training on this machine needs {missing}, which {python} does not have.",
         "pip install 'labtrain[train]', or: make demo",
     ),
-    "demo_no_answer": ("The trained model gave no answer[: {why}].", "lt logs JOB"),
+    "demo_no_answer": ("The trained model gave no answer[: {why}].", "lt logs {job}"),
 }

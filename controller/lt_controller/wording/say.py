@@ -42,13 +42,25 @@ def say(error: LtError | Mapping[str, Any], lang: str | None = None) -> Said:
     if found is None:
         rest = ", ".join(f"{key}: {_shown(value)}" for key, value in error.params.items())
         return Said(safe(error.code.replace("_", " ")) + (f" ({rest})" if rest else ""))
-    details = tuple(_details(error.params, lang))
-    return Said(fill(found[0], error.params), fill(found[1], error.params), details)
+    params = {**error.params}
+    for key in ("why", "where"):
+        if isinstance(params.get(key), str):
+            params[key] = reason(params[key], lang)
+    details, hint = _details(params, lang), found[1]
+    if params.get("adding"):  # the host is not in the inventory, so no command may name it as if it were
+        details.append(phrase("not_added", lang, host=params.get("host")))
+        hint = _catalogue(lang).ADDING.get(error.code, _catalogue(lang).ADDING[""])
+    return Said(fill(found[0], params), _Hint().vformat(_chosen(hint, params), (), params), tuple(details))
 
 
 def state(word: str, lang: str | None = None) -> str:
     """A job's, pull's or host's state."""
     return str(_catalogue(lang).WORDS.get(word, safe(word)))
+
+
+def reason(code: str, lang: str | None = None) -> str:
+    """The words for a code that says why; anything else is shown as it is."""
+    return str(_catalogue(lang).WHYS.get(code, safe(code)))
 
 
 def why(reason: str | None, message: str | None = None, exit_code: int | None = None, lang: str | None = None) -> str:
@@ -104,11 +116,17 @@ def phrase(key: str, lang: str | None = None, **params: Any) -> str:
 def fill(template: str, params: Mapping[str, Any]) -> str:
     """`template` with its `{fields}`. A part in `[brackets]` falls away if one of its fields is missing or empty."""
 
+    return _Filler().vformat(_chosen(template, params), (), params)
+
+
+def _chosen(template: str, params: Mapping[str, Any]) -> str:
+    """`template` without the optional parts whose fields are not there."""
+
     def part(match: re.Match[str]) -> str:
         names = _FIELD.findall(match.group(1))
         return match.group(1) if all(params.get(name) not in (None, "", [], ()) for name in names) else ""
 
-    return _Filler().vformat(_OPTIONAL.sub(part, template), (), params)
+    return _OPTIONAL.sub(part, template)
 
 
 def _catalogue(lang: str | None) -> Any:
@@ -127,9 +145,18 @@ class _Filler(Formatter):
             return size(value)
         if format_spec == "time":
             return duration(value)
+        if format_spec == "files":
+            return f"{_shown(value)} file" + ("" if value == 1 else "s")
         if format_spec and isinstance(value, (int, float)):
             return format(value, format_spec)
         return _shown(value)
+
+
+class _Hint(_Filler):
+    """As above for a command to type: a missing field is a placeholder, as in `lt logs JOB`."""
+
+    def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
+        return kwargs.get(str(key)) or str(key).upper()
 
 
 def size(value: Any) -> str:

@@ -65,8 +65,8 @@ def test_without_anybody_to_ask_the_key_is_shown_and_nothing_added(box: SshHost,
 
 
 def test_a_wrong_fingerprint_is_refused(box: SshHost, laptop: Laptop) -> None:
-    done = laptop.lt(*words(box), "--fingerprint", "SHA256:" + "A" * 43, code=1)
-    assert "nothing was added" in done.stderr and names(laptop) == ["local"]
+    done = laptop.lt(*words(box), "--fingerprint", "SHA256:" + "A" * 43, code=3)
+    assert "nothing was changed" in done.stderr and names(laptop) == ["local"]
 
 
 def test_the_right_fingerprint_adds_and_looks_around(box: SshHost, laptop: Laptop) -> None:
@@ -85,6 +85,16 @@ def test_a_refused_login_leaves_nothing_behind(box: SshHost, laptop: Laptop) -> 
     told[told.index("--key") + 1] = str(stranger)
     done = laptop.lt(*told, code=3, env={"SSH_AUTH_SOCK": ""})
     assert "refused the login" in done.stderr and names(laptop) == ["local"]
+    assert (
+        "box was not added" in done.stderr and "lt host edit" not in done.stderr and "lt host check" not in done.stderr
+    )
+
+
+def test_the_public_half_of_a_key_is_told_as_such(box: SshHost, laptop: Laptop) -> None:
+    told = [*words(box), "--accept-new"]
+    told[told.index("--key") + 1] = str(box.host.key) + ".pub"
+    done = laptop.lt(*told, code=3)
+    assert "is a public key" in done.stderr and "without .pub" in done.stderr and names(laptop) == ["local"]
 
 
 def test_a_changed_key_is_refused_until_it_is_trusted(box: SshHost, laptop: Laptop) -> None:
@@ -96,7 +106,8 @@ def test_a_changed_key_is_refused_until_it_is_trusted(box: SshHost, laptop: Lapt
     laptop.lt("controller", "stop")
     done = laptop.lt("host", "check", "box", code=3)
     assert "another key than before" in done.stderr and "lt host trust box" in done.stderr
-    assert "lt host add box" in laptop.lt("host", "trust", "box", code=2).stderr
+    asked = laptop.lt("host", "trust", "box", code=2).stderr
+    assert "--fingerprint SHA256:" in asked and "lt host add" not in asked
     laptop.lt("host", "trust", "box", "--fingerprint", fingerprint(box, laptop))
     laptop.lt("host", "check", "box", code=None)
     assert fingerprint(box, laptop) in laptop.lt("host", "show", "box").stdout
@@ -105,4 +116,5 @@ def test_a_changed_key_is_refused_until_it_is_trusted(box: SshHost, laptop: Lapt
 def test_nobody_listens_there(box: SshHost, laptop: Laptop) -> None:
     box.sshd.stop()
     done = laptop.lt(*words(box), "--accept-new", code=3)
-    assert "can't be reached" in done.stderr and names(laptop) == ["local"]
+    assert "can't be reached: nothing listens at this port" in done.stderr and "box was not added" in done.stderr
+    assert names(laptop) == ["local"]

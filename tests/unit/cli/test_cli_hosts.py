@@ -47,6 +47,25 @@ def test_a_wrong_setting_is_named(store: Store, lt: Lt) -> None:
     assert "can't be a host's name" in lt("host", "add", "any", "box", code=2).err
 
 
+def test_an_edit_that_changes_nothing_says_so(store: Store, lt: Lt) -> None:
+    assert "Nothing to change" in lt("host", "edit", "local", code=2).err
+    done = lt("host", "edit", "local", "--unset", "slot", code=2)
+    assert "no setting slot" in done.err and "slots" in done.err
+
+
+def test_a_missing_ssh_config_and_a_dry_run_are_told_as_such(store: Store, lt: Lt, tmp_path: Path) -> None:
+    assert "no such file" in lt("host", "import", "--file", str(tmp_path / "nowhere"), code=4).err
+    (tmp_path / "config").write_text(CONFIG)
+    assert "would be imported: lab" in lt("host", "import", "--file", str(tmp_path / "config"), "--dry-run").err
+    lt("host", "show", "lab", code=4)
+
+
+def test_a_host_that_others_go_through_is_kept(store: Store, lt: Lt) -> None:
+    store.home.hosts_file.write_text("[hosts.gate]\naddress = 'g'\n[hosts.inner]\naddress = 'i'\njump = ['gate']\n")
+    assert "inner" in lt("host", "rm", "gate", code=2).err
+    lt("host", "rm", "gate", "--force")
+
+
 def test_a_broken_hosts_file_is_told_with_its_line(store: Store, lt: Lt) -> None:
     store.home.hosts_file.write_text("[hosts.a]\naddress = 'x'\nprot = 3\n")
     done = lt("host", "ls", code=2)

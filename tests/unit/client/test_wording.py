@@ -81,6 +81,25 @@ def test_what_a_host_says_is_made_safe() -> None:
     assert said.message == "Host a can't be reached: no way ."
 
 
+def test_a_code_for_why_is_put_in_words() -> None:
+    error = LtError("host_unreachable", host="a", why="dns")
+    assert say(error, "en").message == "Host a can't be reached: there is no address for this name."
+    assert "没有地址" in say(error, "zh").message
+    assert set(english.WHYS) == set(chinese.WHYS) and set(english.ADDING) == set(chinese.ADDING)
+    for code, text in english.ADDING.items():
+        assert fields(text) == fields(chinese.ADDING[code])
+
+
+def test_a_command_to_type_has_a_placeholder_for_what_is_not_known() -> None:
+    known = LtError("no_such_checkpoint", job="a", name="x")
+    assert "lt show a" in say(known, "en").next
+    assert "lt show JOB" in say(LtError("no_such_checkpoint", name="x"), "en").next
+
+
+def test_one_file_is_one_file() -> None:
+    assert fill("{n:files}", {"n": 1}) == "1 file" and fill("{n:files}", {"n": 2}) == "2 files"
+
+
 def test_a_part_in_brackets_goes_with_its_field() -> None:
     assert fill("a[ {x}][ {y}].", {"x": 1}) == "a 1."
     assert fill("{missing}", {}) == "?"

@@ -46,4 +46,4 @@ def test_a_full_disk_at_home(way: Way, tmp_path: Path, small_disk: Path) -> None
         way.bulk.pull(str(there), [FileEntry("big", 8 << 20, "")], small_disk / "home")
     assert caught.value.code == "disk_full"
     if way.kind != "copy":
-        assert caught.value.params["host"] == "laptop"
+        assert caught.value.params["where"] == "laptop"
