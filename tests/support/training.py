@@ -178,6 +178,16 @@ class Attempt:
         }
         self.paths.worker.write_text(json.dumps(worker))
 
+    def recipe(self) -> dict[str, Any]:
+        """The recipe as the worker will read it."""
+        found: dict[str, Any] = json.loads(self.paths.worker.read_text())["recipe"]
+        return found
+
+    def write(self, recipe: dict[str, Any]) -> None:
+        """Another recipe, for a worker that has not begun."""
+        worker = {**json.loads(self.paths.worker.read_text()), "recipe": recipe}
+        self.paths.worker.write_text(json.dumps(worker))
+
     def start(self) -> subprocess.Popen[bytes]:
         """The worker as its own process, with its output in `log`."""
         environment = {

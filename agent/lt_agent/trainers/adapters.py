@@ -49,6 +49,17 @@ def new_adapter(adapter: Mapping[str, Any], model: Any, *, scores: bool = False)
     raise TrainingFailure("bad_recipe", f"adapter.type {kind!r} is unknown to this agent: lora, lokr, ptuning")
 
 
+def hold_adapter_in_bfloat16(model: Any) -> None:
+    """As TRL has it over weights of 4 bits, DoRA's magnitudes excepted. PEFT loads a checkpoint's adapter as float32,
+    and a resumed run would go on in other numbers than the one before it.
+    """
+    import torch
+
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and "lora_magnitude_vector" not in name:
+            parameter.data = parameter.data.to(torch.bfloat16)
+
+
 def loraplus_optimizer(model: Any, args: Any, ratio: float) -> Any:
     """An optimizer in which LoRA's B learns `ratio` times as fast as A (Hayou et al., 2024, arXiv:2402.12354)."""
     from peft.optimizers import create_loraplus_optimizer

@@ -34,6 +34,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         *,
         save_best: bool,
         tokens_restart: bool = True,
+        resumable: bool = True,
     ) -> None:
         self.stopped = False
         self.saved_step: int | None = None
@@ -47,6 +48,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         self._tokens_before = progress.num_tokens if tokens_restart else 0
         self._note = note
         self._save_best = save_best
+        self._resumable = resumable
         self._rate_from = (0, 0.0)
         self._rate: float | None = None
 
@@ -136,7 +138,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
                 "metric": metric if metric is not None and math.isfinite(metric) else None,
                 "metric_name": self._goal.metric if metric is not None else None,
                 "best": best,
-                "resumable": kind == "checkpoint",
+                "resumable": kind == "checkpoint" and self._resumable,
             }
             seal(self._job, folder, note, word)
             say(f"saved {folder.name}")

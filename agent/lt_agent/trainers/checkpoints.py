@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Mapping
 
 from lt_agent.protocol.files import read_json, write_json
 
@@ -34,8 +34,20 @@ def missing_state(folder: Path, processes: int) -> list[str]:
     return absent + [name for name in random if not (folder / name).is_file()]
 
 
-def check_resume(resume: Resume, processes: int) -> dict[str, Any]:
+def can_be_resumed(recipe: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint of this recipe holds all of its state.
+
+    Not with p-tuning: PEFT saves the tokens that were learnt, and not the network that makes them.
+    """
+    return (recipe.get("adapter") or {}).get("type") != "ptuning"
+
+
+def check_resume(resume: Resume, processes: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The note of a checkpoint that can be resumed exactly. Raises TrainingFailure `resume_incomplete` otherwise."""
+    if not can_be_resumed(recipe):
+        raise TrainingFailure(
+            "resume_incomplete", "p-tuning can't be resumed: a checkpoint holds its tokens and not what makes them"
+        )
     if not resume.path.is_dir():
         raise TrainingFailure("resume_incomplete", f"there is no checkpoint at {resume.path}")
     absent = missing_state(resume.path, processes)

@@ -10,9 +10,9 @@ from typing import Any, Callable, Mapping
 
 from lt_agent.protocol.files import append_line
 
-from .adapters import loraplus_optimizer, new_adapter
+from .adapters import hold_adapter_in_bfloat16, loraplus_optimizer, new_adapter
 from .arguments import Device, build, field_names, trainer_arguments
-from .checkpoints import versions
+from .checkpoints import can_be_resumed, versions
 from .control import EarlyLeave, Requests
 from .data import Data, load_data
 from .failures import TrainingFailure
@@ -77,6 +77,7 @@ def train(method: Method, job: WorkerJob, requests: Requests, leave: EarlyLeave,
         {"version": 1, "method": method.name, "versions": versions(), "data_digest": data.digest},
         save_best=evaluates and job.section("save").get("pull") == "best",
         tokens_restart=not method.counts_on,
+        resumable=can_be_resumed(job.recipe),
     )
     say(f"tokenising {len(data.train)} rows" + (f" and {len(data.eval)} to evaluate on …" if data.eval else " …"))
     trainer = _built(_ours(trainer_class, job), method, job, args, data, model, tokenizer, peft_config, callback)
@@ -107,6 +108,8 @@ def _ours(base: Any, job: WorkerJob) -> Any:
 
         def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
             """The trainer's own, or LoRA+'s with two learning rates."""
+            if job.section("model").get("load_in_4bit"):
+                hold_adapter_in_bfloat16(self.model)
             ratio = (job.recipe.get("adapter") or {}).get("loraplus_lr_ratio")
             if ratio and self.optimizer is None:
                 self.optimizer = loraplus_optimizer(self.model, self.args, float(ratio))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib
-from typing import Any, Callable
+import importlib.util
+from typing import Any, Callable, Sequence
 
 from . import common
 from .control import EarlyLeave, Requests
@@ -26,3 +27,8 @@ def trainer_for(method: str) -> Train:
         raise TrainingFailure("bad_recipe", f"method {method!r} is unknown to this agent; it has {', '.join(METHODS)}")
     module = importlib.import_module(f".{method}", __package__)
     return functools.partial(common.train, module.METHOD)
+
+
+def missing_modules(names: Sequence[str]) -> list[str]:
+    """Those of `names` that this interpreter can't import, found without importing them."""
+    return [name for name in names if importlib.util.find_spec(name) is None]

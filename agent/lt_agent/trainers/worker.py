@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import sys
@@ -15,7 +14,7 @@ from .failures import Stopped, TrainingFailure, classify, record
 from .hub import settle_reach
 from .job import WorkerJob, is_main, load_job, say
 from .quiet import quiet_environment
-from .registry import MODULES, trainer_for
+from .registry import MODULES, missing_modules, trainer_for
 
 
 def run(file: str) -> int:
@@ -56,7 +55,7 @@ def _train(job: WorkerJob) -> None:
         requests.leave_if_asked()
         resumed = {}
         if job.resume:
-            resumed = check_resume(job.resume, job.processes)
+            resumed = check_resume(job.resume, job.processes, job.recipe)
             say(f"resuming from {job.resume.path.name}")
         job.paths.out.mkdir(parents=True, exist_ok=True)
         settle_reach(job)
@@ -70,7 +69,7 @@ def _train(job: WorkerJob) -> None:
 def _absent_modules(job: WorkerJob) -> list[str]:
     wanted = [*MODULES, *(["peft"] if job.recipe.get("adapter") else [])]
     wanted += ["bitsandbytes"] if job.section("model").get("load_in_4bit") else []
-    return [name for name in wanted if importlib.util.find_spec(name) is None]
+    return missing_modules(wanted)
 
 
 def _become_torchrun(file: str, processes: int) -> None:

@@ -88,7 +88,7 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
     check_data(loaded, {item.key: item.path for item in found}, client.home, frozen)
     facts = known_facts(client, info)
     check_room(info, facts, loaded.resources.gpus)
-    env = environment(loaded.env, info, facts, loaded.resources.gpus, loaded.method, loaded.lock)
+    env = environment(loaded.environment, info, facts, loaded.resources.gpus, loaded.method, loaded.lock)
     places = {item.key: frozen[item.path].reference for item in found}
     data = list(frozen.values())
     for key, value in path_values(loaded):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+BITSANDBYTES = "bitsandbytes>=0.46,<1"
+"""For weights of 4 bits and optimizers of 8; the extra `train` of this package says the same."""
+
+
 class Recipe(Section):
     """A whole recipe. `model_dump(mode="json")` is the form in which it is stored and sent to a host."""
 
@@ -50,6 +54,17 @@ class Recipe(Section):
     def lock(self) -> tuple[str, ...] | None:
         """The lines of `env.lock` where it names a file of the person's; None for a shipped lock, or none."""
         return self._lock
+
+    @property
+    def environment(self) -> EnvSection:
+        """`env:` with the packages that the rest of the recipe needs beside the lock."""
+        optimizer = self.train.optim or ""
+        named = {line.split("=")[0].split(">")[0].split("<")[0].strip().lower() for line in self.env.packages}
+        if not (self.model.load_in_4bit or "8bit" in optimizer or optimizer.startswith("paged_")):
+            return self.env
+        if "bitsandbytes" in named or self.env.python is not None:
+            return self.env
+        return self.env.model_copy(update={"packages": [*self.env.packages, BITSANDBYTES]})
 
     def located(self, folder: Path, lock: tuple[str, ...] | None) -> Self:
         """The same recipe, knowing where it was loaded from."""

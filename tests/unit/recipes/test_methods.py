@@ -13,6 +13,7 @@ from lt_agent.trainers.rewards.text import SCORES
 from lt_recipes import RecipeError, load, local_paths
 from lt_recipes.loading import presets
 from lt_recipes.schema import METHODS
+from lt_recipes.schema.recipe import BITSANDBYTES
 from lt_recipes.schema.rewards import KEYS
 
 
@@ -118,3 +119,12 @@ def test_a_preset_goes_with_the_recipe_it_was_made_for(name: str, tmp_path: Path
     (tmp_path / "mine.yaml").write_text(f"extends: [sft-lora, {name}]\n")
     train = load(tmp_path / "mine.yaml", check_paths=False).train
     assert (train.per_device_train_batch_size or 0) * (train.gradient_accumulation_steps or 0) == 16
+
+
+def test_what_the_recipe_needs_beside_the_lock_is_added_to_its_environment() -> None:
+    four = {"model": {"name_or_path": "a/b", "load_in_4bit": True}, "adapter": {"type": "lora"}}
+    assert recipe("sft").environment.packages == []
+    assert recipe("sft", **four).environment.packages == [BITSANDBYTES]
+    assert recipe("sft", train={"optim": "adamw_8bit"}).environment.packages == [BITSANDBYTES]
+    own = {"env": {"packages": ["bitsandbytes==0.50.2"]}}
+    assert recipe("sft", **four, **own).environment.packages == ["bitsandbytes==0.50.2"]
