@@ -13,8 +13,10 @@ from lt_agent.protocol.files import append_line
 from .checkpoints import seal
 from .control import EarlyLeave, Requests
 from .failures import TrainingFailure
+from .hang import Watch
 from .job import WorkerJob, is_main, say
 from .progress import Goal, Progress, metrics_line, progress_line
+from .signs import Signs
 
 
 class SpoolCallback(TrainerCallback):  # type: ignore[misc]
@@ -28,6 +30,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         job: WorkerJob,
         requests: Requests,
         leave: EarlyLeave,
+        watch: Watch,
         goal: Goal,
         progress: Progress,
         note: dict[str, Any],
@@ -43,6 +46,8 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         self._job = job
         self._requests = requests
         self._leave = leave
+        self._watch = watch
+        self._signs = Signs()
         self._goal = goal
         self._progress = progress
         self._tokens_before = progress.num_tokens if tokens_restart else 0
@@ -57,6 +62,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """From here on a stop saves."""
         self._leave.disarm()
+        self._watch.begin("step")
         self._rate_from = (state.global_step, time.monotonic())
         if is_main():
             append_line(
@@ -66,6 +72,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Reads the requests, together with all ranks."""
+        self._watch.step()
         stop, save = self._requests.agreed()
         if stop and state.global_step < state.max_steps:
             self.stopped = True
@@ -75,6 +82,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         elif save:
             control.should_save = True
         self._log_before_save(control)
+        self._watch_next(control)
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Never writes a checkpoint again that was just given away: its files are being hashed."""
@@ -83,6 +91,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         if self.saved_step == state.global_step:
             control.should_save = False
         self._log_before_save(control)
+        self._watch_next(control)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **kwargs: Any) -> None:
         """Appends to the metrics; the number of tokens goes on from where the resumed checkpoint was."""
@@ -95,6 +104,8 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
             state.log_history[-1].update({key: logs[key] for key in ("num_tokens", "eval_num_tokens") if key in logs})
         if is_main():
             append_line(self._job.paths.metrics, metrics_line(logs, state.global_step, time.time()))
+            for event in self._signs.seen(state.global_step, logs):
+                append_line(self._job.paths.events, {"time": time.time(), **event})
         if "loss" in logs or "eval_loss" in logs:
             self._measure_rate(state.global_step, "loss" in logs)
             say(progress_line(logs, state.global_step, state.max_steps, self._rate))
@@ -116,12 +127,14 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         if exhausted:
             say(f"stopping early: no better {self._goal.metric} in {self._progress.stale} evaluations")
             control.should_training_stop = True
+        self._watch.begin("saving" if control.should_save else "step")
 
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Gives the word for a checkpoint, when all ranks have written their part of it."""
         self.saved_step = state.global_step
         folder = self._job.paths.out / f"checkpoint-{state.global_step}"
         self.give_word(folder, state.global_step, kind="checkpoint")
+        self._watch.begin("step")
 
     # -- what the trainer calls ----------------------------------------------------------------------------------
 
@@ -158,6 +171,11 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
             "processes": args.world_size,
             "batch_size": args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size,
         }
+
+    def _watch_next(self, control: Any) -> None:
+        """What comes after a step may take longer than one."""
+        if control.should_evaluate or control.should_save:
+            self._watch.begin("evaluating" if control.should_evaluate else "saving")
 
     def _log_before_save(self, control: Any) -> None:
         """The log is what sees NaN, so it comes before every save; and no step's loss is lost between two attempts."""

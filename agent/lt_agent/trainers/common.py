@@ -16,6 +16,7 @@ from .checkpoints import can_be_resumed, versions
 from .control import EarlyLeave, Requests
 from .data import Data, load_data
 from .failures import TrainingFailure
+from .hang import Watch
 from .job import WorkerJob, is_main, say
 from .models import BASE, build_model, load_adapter, load_model, load_tokenizer
 from .progress import goal_of, progress_from
@@ -39,7 +40,9 @@ class Method:
     further: Extra = lambda job, tokenizer: {}  # further arguments of the trainer
 
 
-def train(method: Method, job: WorkerJob, requests: Requests, leave: EarlyLeave, resumed: Mapping[str, Any]) -> None:
+def train(
+    method: Method, job: WorkerJob, requests: Requests, leave: EarlyLeave, watch: Watch, resumed: Mapping[str, Any]
+) -> None:
     """Trains `job` to its end or to a stop request; `resumed` is the note of the checkpoint it goes on from, or {}."""
     say("importing torch, transformers and TRL …")
     trl = importlib.import_module(method.module)
@@ -72,6 +75,7 @@ def train(method: Method, job: WorkerJob, requests: Requests, leave: EarlyLeave,
         job,
         requests,
         leave,
+        watch,
         goal_of(evaluate),
         progress_from(resumed),
         {"version": 1, "method": method.name, "versions": versions(), "data_digest": data.digest},
@@ -79,6 +83,7 @@ def train(method: Method, job: WorkerJob, requests: Requests, leave: EarlyLeave,
         tokens_restart=not method.counts_on,
         resumable=can_be_resumed(job.recipe),
     )
+    watch.begin("tokenising")
     say(f"tokenising {len(data.train)} rows" + (f" and {len(data.eval)} to evaluate on …" if data.eval else " …"))
     trainer = _built(_ours(trainer_class, job), method, job, args, data, model, tokenizer, peft_config, callback)
     _without_printing(trainer)
@@ -91,6 +96,7 @@ def train(method: Method, job: WorkerJob, requests: Requests, leave: EarlyLeave,
     if callback.stopped:
         say("stopped")
         return
+    watch.begin("saving")
     _save_final(method, job, trainer, callback)
     say("done")
 

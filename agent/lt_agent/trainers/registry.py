@@ -7,12 +7,12 @@ import importlib
 import importlib.util
 from typing import Any, Callable, Sequence
 
-from . import common
 from .control import EarlyLeave, Requests
 from .failures import TrainingFailure
+from .hang import Watch
 from .job import WorkerJob
 
-Train = Callable[[WorkerJob, Requests, EarlyLeave, "dict[str, Any]"], None]
+Train = Callable[[WorkerJob, Requests, EarlyLeave, Watch, "dict[str, Any]"], None]
 
 METHODS = ("sft", "dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo")
 """`method` of a recipe, and the name of the module here that holds its `METHOD`."""
@@ -25,6 +25,8 @@ def trainer_for(method: str) -> Train:
     """The function that trains `method`. Raises TrainingFailure `bad_recipe` for one this agent does not know."""
     if method not in METHODS:
         raise TrainingFailure("bad_recipe", f"method {method!r} is unknown to this agent; it has {', '.join(METHODS)}")
+    from . import common
+
     module = importlib.import_module(f".{method}", __package__)
     return functools.partial(common.train, module.METHOD)
 

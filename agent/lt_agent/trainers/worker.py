@@ -11,6 +11,7 @@ from pathlib import Path
 from .checkpoints import check_resume, discard_unfinished, versions
 from .control import EarlyLeave, Requests
 from .failures import Stopped, TrainingFailure, classify, record
+from .hang import Watch, ending
 from .hub import settle_reach
 from .job import WorkerJob, is_main, load_job, say
 from .quiet import quiet_environment
@@ -25,8 +26,6 @@ def run(file: str) -> int:
     except TrainingFailure as failure:
         print(failure, file=sys.stderr)  # noqa: T201
         return 1
-    if job.processes > 1 and "LOCAL_RANK" not in os.environ and not _absent_modules(job):
-        _become_torchrun(file, job.processes)
     try:
         _train(job)
     except Stopped:
@@ -51,6 +50,8 @@ def _train(job: WorkerJob) -> None:
     requests = Requests(job.paths)
     leave = EarlyLeave(requests)
     leave.arm()
+    watch = Watch(job.section("watch"), ending(job))
+    watch.start()
     try:
         requests.leave_if_asked()
         resumed = {}
@@ -59,9 +60,10 @@ def _train(job: WorkerJob) -> None:
             say(f"resuming from {job.resume.path.name}")
         job.paths.out.mkdir(parents=True, exist_ok=True)
         settle_reach(job)
-        train(job, requests, leave, resumed)
+        train(job, requests, leave, watch, resumed)
     finally:
         leave.disarm()
+        watch.stop()
         if is_main():
             shutil.rmtree(job.cache, ignore_errors=True)
 
@@ -70,17 +72,6 @@ def _absent_modules(job: WorkerJob) -> list[str]:
     wanted = [*MODULES, *(["peft"] if job.recipe.get("adapter") else [])]
     wanted += ["bitsandbytes"] if job.section("model").get("load_in_4bit") else []
     return missing_modules(wanted)
-
-
-def _become_torchrun(file: str, processes: int) -> None:
-    """Replaces this process by torchrun, which starts one worker per GPU; does not return.
-
-    The pid stays, so that the supervisor's hold on it does. `-P`: the working folder stays off the import path.
-    """
-    argv = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
-    argv += ["--nproc-per-node", str(processes), "-m", __package__, file]
-    sys.stdout.flush()
-    os.execv(sys.executable, argv)  # noqa: S606
 
 
 def _fail(job: WorkerJob, error: Exception) -> int:

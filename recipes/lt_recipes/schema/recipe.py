@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from .base import Duration, Natural, Section
 from .data import DatasetSection
 from .model import AdapterSection, ModelSection
-from .run import EnvSection, EvalSection, ResourcesSection, SaveSection
+from .run import EnvSection, EvalSection, ResourcesSection, SaveSection, WatchSection
 from .train import TrainSection
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Recipe(Section):
     save: SaveSection = Field(default_factory=SaveSection, description="checkpoints")
     resources: ResourcesSection = Field(default_factory=ResourcesSection, description="what the run needs")
     env: EnvSection = Field(default_factory=EnvSection, description="which Python runs it")
+    watch: WatchSection = Field(default_factory=WatchSection, description="when a run counts as hung")
     seed: Natural = Field(default=42, description="of weights, row order and the held-out rows")
     timeout: Duration | None = Field(default=None, description="stop (and save) after so long a run: 12h")
     stop_grace: Duration = Field(default=300.0, description="how long a stop may take to save: 5m")

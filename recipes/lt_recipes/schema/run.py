@@ -7,7 +7,20 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import Count, Natural, NotNegative, Portion, Section, Size, Steps, Text, Variable
+from .base import (
+    Count,
+    Duration,
+    Natural,
+    NotNegative,
+    Portion,
+    Positive,
+    Section,
+    Size,
+    Steps,
+    Text,
+    Variable,
+    WrittenSection,
+)
 from .data import DatasetSection
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -75,6 +88,18 @@ class ResourcesSection(Section):
     disk_floor: Size = Field(
         default=256 << 20, description="free space on the host's data disk below which the run saves and stops"
     )
+
+
+class WatchSection(WrittenSection):
+    """`watch:`: when a run counts as hung. It is stopped then, and started once more from its last checkpoint."""
+
+    step_factor: Positive | None = Field(default=None, description="times the usual step; default 10")
+    step_floor: Duration | None = Field(default=None, description="no step shorter than this hangs; default 2m")
+    step: Duration | None = Field(default=None, description="the first steps, before one is usual; default 30m")
+    loading: Duration | None = Field(default=None, description="imports, model and data; default 1h")
+    tokenising: Duration | None = Field(default=None, description="default 4h")
+    evaluating: Duration | None = Field(default=None, description="one evaluation; default 4h")
+    saving: Duration | None = Field(default=None, description="one checkpoint; default 1h")
 
 
 class EnvSection(Section):

@@ -1,0 +1,86 @@
+"""Starting the same attempt again after running out of memory or a hang, within this attempt and its worker file."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any, Mapping
+
+from lt_agent.protocol.files import append_line, read_json, write_json
+from lt_agent.protocol.paths import AttemptPaths
+
+MAX_SMALLER = 3
+MAX_HANGS = 1
+
+
+def prepare_again(file: Path) -> bool:
+    """After a failed worker: whether it is worth another start. If so the worker file says how, and an event tells it.
+
+    Out of memory: a smaller batch, more accumulation, the same rows in each step. A hang: once more as it was. Both go
+    on from the newest checkpoint of this attempt, else from where the attempt began.
+    """
+    worker = read_json(file)
+    paths = _paths(worker, file)
+    failure = read_json(paths.failure) or {}
+    if paths.stop_request.exists():
+        return False
+    changed = again(worker, str(failure.get("reason")))
+    if changed is None:
+        return False
+    found = newest_checkpoint(paths)
+    if found is not None:
+        changed["resume"] = {"path": str(found[1]), "step": found[0]}
+    write_json(file, changed)
+    paths.failure.unlink(missing_ok=True)
+    train = changed["recipe"].get("train") or {}
+    params: dict[str, Any] = {"reason": failure.get("reason"), "from_step": found[0] if found else 0}
+    if failure.get("reason") == "oom":
+        params |= {key: train[key] for key in ("per_device_train_batch_size", "gradient_accumulation_steps")}
+    append_line(paths.events, {"time": time.time(), "code": "started_again", "params": params})
+    return True
+
+
+def again(worker: Mapping[str, Any], reason: str) -> dict[str, Any] | None:
+    """The worker file for the next start after a failure of that reason, or None: a pure decision."""
+    retries = dict(worker.get("retries") or {})
+    limit = {"oom": MAX_SMALLER, "hang": MAX_HANGS}.get(reason, 0)
+    if retries.get(reason, 0) >= limit:
+        return None
+    changed: dict[str, Any] = json.loads(json.dumps(worker))
+    changed["retries"] = {**retries, reason: retries.get(reason, 0) + 1}
+    if reason == "oom":
+        batch = smaller_batch(changed["recipe"].get("train") or {})
+        if batch is None:
+            return None
+        changed["recipe"]["train"] = {**(changed["recipe"].get("train") or {}), **batch}
+    return changed
+
+
+def smaller_batch(train: Mapping[str, Any]) -> dict[str, int] | None:
+    """Half the rows at a time and twice the passes, so that a step learns from the same rows; None for a single row.
+
+    An odd number is divided by its smallest factor instead, since no row may be lost.
+    """
+    rows = int(train.get("per_device_train_batch_size") or 8)
+    passes = int(train.get("gradient_accumulation_steps") or 1)
+    factor = next((number for number in range(2, rows + 1) if rows % number == 0), None)
+    if factor is None:
+        return None
+    return {"per_device_train_batch_size": rows // factor, "gradient_accumulation_steps": passes * factor}
+
+
+def newest_checkpoint(paths: AttemptPaths) -> tuple[int, Path] | None:
+    """(step, folder) of the newest finished checkpoint of this attempt that can be resumed."""
+    found: list[tuple[int, Path]] = []
+    for word in paths.saved.iterdir() if paths.saved.is_dir() else []:
+        said = read_json(word) or {}
+        folder = paths.out / word.name
+        if said.get("resumable") and folder.is_dir():
+            found.append((int(said["step"]), folder))
+    return max(found, default=None)
+
+
+def _paths(worker: Mapping[str, Any], file: Path) -> AttemptPaths:
+    spec = worker["spec"]
+    return AttemptPaths(Path(worker.get("attempt_dir") or file.parent), spec["job"], int(spec["attempt"]))
