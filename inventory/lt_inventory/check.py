@@ -143,7 +143,7 @@ def _disk(facts: Facts, host: Host) -> Check:
     disk = facts.disk
     if disk is None:
         return Check("disk", WARN, f"nothing is known of {host.root}", "see whether the folder can be made", "no_disk")
-    said = f"{disk.free / _GIB:.1f} GiB free of {disk.total / _GIB:.1f} in {facts.root} ({disk.filesystem})"
+    said = f"{_size(disk.free)} free of {_size(disk.total)} in {facts.root} ({disk.filesystem})"
     params = {"free": disk.free, "total": disk.total}
     if not disk.writable:
         return Check("disk", BAD, f"{facts.root} cannot be written", "choose another folder with --root", "read_only")
@@ -159,6 +159,11 @@ def _disk(facts: Facts, host: Host) -> Check:
         remedy = "shared and slower; file events are missing there, so news takes up to two seconds"
         return Check("disk", WARN, said, remedy, "disk_network", params)
     return Check("disk", OK, said, code="disk", params=params)
+
+
+def _size(count: int) -> str:
+    """Bytes for people: a small disk is not `0.0 GiB`."""
+    return f"{count / _GIB:.1f} GiB" if count >= _GIB else f"{count / (1 << 20):.0f} MiB"
 
 
 def _memory(facts: Facts) -> Check:

@@ -81,6 +81,9 @@ def settle(client: Client, request: Request, what: str, job: Job, wait: float = 
     request = client.settle(request, wait)
     what = f"{what} {job.name}"
     if not request.open:
+        if request.kind in ("stop", "pause") and client.job(job.id).resting:
+            note(phrase("done", what=what))  # it never reached its host, or it was quick
+            return request
         kept = str(home) if job.pull_state == "pulled" else ""
         note(phrase(f"done_{request.kind}", what=what, job=job.name, host=host, home=kept))
         return request

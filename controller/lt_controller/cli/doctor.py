@@ -55,7 +55,8 @@ def _version(path: str) -> str:
         done = subprocess.run([path, flag], capture_output=True, text=True, errors="replace", timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return "?"
-    return ((done.stdout or done.stderr).strip().splitlines() or ["?"])[0][:60]
+    line = ((done.stdout or done.stderr).strip().splitlines() or ["?"])[0]
+    return " ".join(line.partition("  protocol")[0].split())[:60]
 
 
 def _home(client: Client) -> Iterator[Finding]:

@@ -134,6 +134,7 @@ def _row(info: HostInfo) -> tuple[object, ...]:
 
 def _facts(info: HostInfo) -> list[tuple[str, object]]:
     facts = info.facts or {}
+    uv = facts.get("uv")
     disk = (facts.get("disks") or {}).get("root") or {}
     pythons = [
         f"{python.get('path')} ({python.get('version')}{_torch(python)})"
@@ -145,8 +146,8 @@ def _facts(info: HostInfo) -> list[tuple[str, object]]:
         ("disk", f"{size(disk.get('free'))} free of {size(disk.get('total'))} in {facts.get('root')}" if disk else ""),
         *(("python" if index == 0 else "", text) for index, text in enumerate(pythons)),
         ("rsync", facts.get("rsync")),
-        ("uv", facts.get("uv")),
-        ("container", facts.get("container")),
+        ("uv", f"{uv.get('version')} ({uv.get('path')})" if isinstance(uv, dict) else uv),
+        ("container", phrase("yes") if facts.get("container") else ""),
     ]
 
 

@@ -13,6 +13,7 @@ from ..wording.say import duration
 from .common import json_option, seconds
 from .output import ago, emit_json, emit_table, note, on_terminal
 
+_WHY_WIDTH = 72
 HEADINGS = ("JOB", "HOST", "STATE", "STEP", "LEFT", "HOME", "AGE", "WHY")
 
 
@@ -83,8 +84,13 @@ def _row(job: Job, reach: Reachability | None) -> tuple[str, ...]:
         duration(job.eta) if job.eta is not None else "",
         state(job.pull_state),
         ago(job.created_at),
-        why(job.reason, job.message, job.exit_code) if job.resting else "",
+        _short(why(job.reason, job.message, job.exit_code)) if job.resting else "",
     )
+
+
+def _short(text: str) -> str:
+    """At most a line of it: `lt show` has the rest."""
+    return text if len(text) <= _WHY_WIDTH else text[: _WHY_WIDTH - 2].rstrip() + " …"
 
 
 def where(job: Job, reach: Reachability | None) -> str:

@@ -88,6 +88,19 @@ EVENTS: dict[str, str] = {
     "checkpoint_failed": "checkpoint {name} could not be recorded[: {why}]",
     "rotated": "{name} was deleted on the host: newer ones are there",
     "disk_low": "the host's disk is getting full[: {free:size} free]",
+    "started_again": "started again from step {from_step}: {reason}[, now {per_device_train_batch_size} rows at "
+    "a time][, {gradient_accumulation_steps} passes a step]",
+    "hang": "nothing happened for {seconds:time} ({phase}); the log shows where each thread was",
+    "loss_spike": "step {step}: the loss jumped to {loss} from {usual}; look at the rows, lower "
+    "learning_rate or max_grad_norm if it stays",
+    "loss_plateau": "step {step}: the loss has stayed at {loss}; it may have learnt what there is, or "
+    "learning_rate is too small",
+    "kl_high": "step {step}: the model is far from its start (KL {kl}); raise beta or lower learning_rate",
+    "reward_collapse": "step {step}: the reward fell to {reward}, it was {best}; go back to an earlier checkpoint "
+    "with a lower learning_rate",
+    "reward_flat": "step {step}: all answers get the same reward; make the reward finer, the prompts easier, "
+    "or raise temperature",
+    "resume_data_differs": "the data is not what the checkpoint was trained on",
     "plan": "{total_steps} steps planned",
     "env_existing": "environment: {python}",
     "env_cached": "environment: built before ({python})",
@@ -120,6 +133,7 @@ PHRASES: dict[str, str] = {
     "done_rm": "{what}: forgotten, and deleted on {host}[; what came home stays in {home}]",
     "not_added": "{host} was not added.",
     "no_gpu": "no GPU",
+    "yes": "yes",
     "submit_waits": "{host} is {state} now[: {why}]; {job} is sent when it answers. lt stop {job} takes it back",
     "would_import": "would be imported: {host} ({address})",
     "no_jobs": "No job is alive. lt ps -a shows ended ones; lt submit HOST RECIPE starts one.",

@@ -28,6 +28,13 @@ def test_ps_in_a_pipe_is_tab_separated(store: Store, lt: Lt) -> None:
     assert rows["two"]["WHY"] == "out of memory: on GPU 0"
 
 
+def test_a_long_why_does_not_tear_the_list_apart(store: Store, lt: Lt) -> None:
+    store.job("one", "failed", reason="exception", message="error: " + "very long " * 40)
+    (row,) = table(lt("ps", "-a").out)
+    assert len(row["WHY"]) <= 72 and row["WHY"].endswith("…")
+    assert "very long " * 39 in lt("show", "one").out
+
+
 def test_ps_json_has_the_states_codes(store: Store, lt: Lt) -> None:
     job = store.job("one", "timed_out")
     (found,) = json.loads(lt("ps", "-a", "--json").out)
