@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 
 from ..home import Home
+from ..journal import fault
 from ..store.writer import Writer
 from .keepsake import keep
 
-RETRY = 60.0  # seconds, after a full disk
+RETRY = 60.0  # seconds until one that could not be written is tried again: a full disk
 QUIET = 1.0  # seconds without news before it begins: a hundred jobs that end at once come first
 PATIENCE = 30  # such waits at the most
+CLOSE_LIMIT = 10.0  # seconds; what is not written by then is written by the next controller
+
+Key = tuple[str, int]
 
 
 class Keeper:
@@ -22,6 +27,7 @@ class Keeper:
         self._writer = writer
         self._wake = threading.Event()
         self._closing = False
+        self._later: dict[Key, float] = {}  # what could not be written, and when it is tried again
         self._thread = threading.Thread(target=self._run, name="keeper", daemon=True)
         self._thread.start()
 
@@ -30,36 +36,53 @@ class Keeper:
         self._wake.set()
 
     def busy(self) -> bool:
-        """Whether anything is left to write."""
-        return bool(self._writer.run("", _ended))
+        """Whether anything is left that can be written."""
+        return bool(self._due())
 
     def close(self) -> None:
         """Leaves after the attempt that is being written; the rest waits for the next controller."""
         self._closing = True
         self._wake.set()
-        self._thread.join()
+        self._thread.join(CLOSE_LIMIT)
 
     def _run(self) -> None:
         while not self._closing:
             try:
-                for job, attempt in self._writer.run("", _ended):
+                for key in self._due():
                     if self._closing:
                         return
-                    keep(self._home, job, attempt)
-                    self._writer.run("", _mark, job, attempt)
-            except OSError as error:
-                print(f"keeper: {error}", flush=True)  # noqa: T201 - the controller's log
+                    self._keep(key)
+            except sqlite3.Error:
+                fault()
+                self._wake.clear()
                 self._wake.wait(RETRY)
                 continue
-            self._wake.wait()
+            self._wake.wait(RETRY if self._later else None)
             for _ in range(PATIENCE):
                 self._wake.clear()
                 if self._closing or not self._wake.wait(QUIET):
                     break
 
+    def _keep(self, key: Key) -> None:
+        try:
+            keep(self._home, *key)
+            self._writer.run("", _mark, *key)
+            self._later.pop(key, None)
+        except Exception:  # one that can't be written must not hold up the others
+            fault()
+            self._later[key] = time.monotonic() + RETRY
 
-def _ended(db: sqlite3.Connection) -> list[tuple[str, int]]:
-    return db.execute("SELECT job_id, attempt FROM attempts WHERE exit IS NOT NULL AND kept=0 LIMIT 50").fetchall()
+    def _due(self) -> list[Key]:
+        now = time.monotonic()
+        later = dict(self._later)
+        return [key for key in self._writer.run("", _ended) if later.get(key, now) <= now]
+
+
+def _ended(db: sqlite3.Connection) -> list[Key]:
+    return db.execute(
+        "SELECT a.job_id, a.attempt FROM attempts a JOIN jobs j ON j.id = a.job_id"
+        " WHERE a.exit IS NOT NULL AND a.kept=0 AND j.removed=0"
+    ).fetchall()
 
 
 def _mark(db: sqlite3.Connection, job: str, attempt: int) -> None:

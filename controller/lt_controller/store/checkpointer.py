@@ -6,6 +6,8 @@ import sqlite3
 import threading
 from pathlib import Path
 
+from ..journal import note
+
 EVERY = 16 << 20  # bytes written between two checkpoints
 
 
@@ -48,6 +50,6 @@ class Checkpointer:
                 try:
                     db.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 except sqlite3.Error as error:  # a full disk, say: the WAL keeps what it has, the next try comes
-                    print(f"checkpoint: {error}", flush=True)  # noqa: T201 - the controller's log
+                    note(f"checkpoint: {error}")
         finally:
             db.close()

@@ -6,12 +6,12 @@ import contextlib
 import queue
 import sqlite3
 import threading
-import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from ..journal import fault
 from .checkpointer import Checkpointer
 from .schema import open_writable
 
@@ -133,7 +133,7 @@ class Writer:
             try:
                 self._on_commit(topics)
             except Exception:
-                traceback.print_exc()  # a listener's fault must not stop the writer
+                fault()  # a listener's must not stop the writer
 
     def _one(self, task: _Task) -> tuple[Any, BaseException | None]:
         self._db.execute("SAVEPOINT task")
