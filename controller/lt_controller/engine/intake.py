@@ -17,7 +17,7 @@ from lt_agent.protocol.states import STATES
 from ..store import checkpoints, hosts, jobs, streams
 from ..store.times import iso
 from ..store.writer import Writer
-from .verify import checked_exit, checked_manifest
+from .verify import checked_exit, checked_manifest, is_count
 
 SEEN_EVERY = 20.0  # seconds between two notes that the host is alive
 
@@ -51,11 +51,6 @@ class Intake:
         """Whether this attempt is followed."""
         return (job, attempt) in self._followed
 
-    def clear(self) -> None:
-        """The link is gone; all is asked for again on the next."""
-        with self._lock:
-            self._followed.clear()
-
     def push(self, frame: Frame) -> None:
         """Handles one pushed frame; what is malformed or not ours is a fault of the host, never of a job."""
         kind = frame.header["type"]
@@ -77,7 +72,9 @@ class Intake:
             elif kind == "exit":
                 record = checked_exit(from_dict(ExitRecord, frame.header.get("exit")))
                 self._exit(job, attempt, record, dict(frame.header["cursors"]))
-        except (LtError, KeyError, TypeError, ValueError) as error:
+        except LtError as error:  # a record that is not what it should be is that job's matter alone
+            self._add("jobs", jobs.note, job, attempt, self._host, error)
+        except (KeyError, TypeError, ValueError) as error:
             self._on_fault(f"a malformed `{kind}` message: {error}")
 
     def _stream(self, job: str, attempt: int, stream: str, offset: int, data: bytes) -> None:
@@ -122,8 +119,10 @@ def _take_events(
         if code == "state":
             state = params.get("state")
             if isinstance(state, str) and state in STATES:
-                jobs.set_state(db, job, attempt, state, params.get("reason"), iso(when))
-        elif code == "plan" and isinstance(params.get("total_steps"), int):
+                reason = params.get("reason")
+                said = streams.plain(reason) if isinstance(reason, str) else None
+                jobs.set_state(db, job, attempt, state, said, iso(when))
+        elif code == "plan" and is_count(params.get("total_steps")):
             jobs.set_total_steps(db, job, attempt, params["total_steps"])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +10,15 @@ from typing import Any
 from lt_agent.protocol.errors import LtError
 
 from ..home import Home
+from ..journal import fault
 from ..store import checkpoints
 from ..store.writer import Writer
 from .connect import Connected
 from .pulls import Puller
 
-TRIES = 3  # before a checkpoint counts as failed, until somebody asks for it again or the host is reached anew
-PAUSE = 10.0  # seconds before the same checkpoint is tried again
+TRIES = 5  # before a checkpoint counts as failed, until somebody asks for it again or the host is reached anew
+PAUSE, LONGEST = 10.0, 300.0  # seconds before the same checkpoint is tried again: each time four times as long
+HOPELESS = frozenset({"bad_manifest"})  # the same the next time
 
 Key = tuple[str, int, str]
 
@@ -45,21 +46,33 @@ class Pulling:
         self._wake.set()
         return True
 
-    def close(self) -> None:
-        """Cancels the transfer under way, which goes on from there at the next connection, and waits for the thread."""
+    def cancel(self) -> None:
+        """Cancels the transfer under way, which goes on from there at the next connection."""
         self._cancel.set()
         self._wake.set()
+
+    def close(self) -> None:
+        """Cancels, and waits for the thread."""
+        self.cancel()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._cancel.is_set():
-            wish = self._next()
-            if wish is None:
-                self._wake.wait(PAUSE if self._due else None)
-                self._wake.clear()
-                continue
-            self._one(wish)
-            self._poke()
+        fresh = True
+        while not self._cancel.is_set() and self._link.ended is None:
+            try:
+                if fresh:
+                    self._writer.run("checkpoints", checkpoints.try_again, self._host)
+                    fresh = False
+                wish = self._next()
+                if wish is not None:
+                    self._one(wish)
+                    self._poke()
+                    continue
+            except Exception:  # the database's, say, on a full disk: it must not end the pulling for good
+                fault()
+                self._cancel.wait(PAUSE)
+            self._wake.wait(PAUSE if self._due else None)
+            self._wake.clear()
 
     def _one(self, wish: dict[str, Any]) -> None:
         key: Key = (wish["job"], wish["attempt"], wish["name"])
@@ -69,23 +82,32 @@ class Pulling:
             self._failed(key, error)
         except OSError as error:
             self._failed(key, LtError("pull_failed", name=key[2], why=error.strerror or str(error)))
-        except sqlite3.Error as error:
-            self._failed(key, LtError("pull_failed", name=key[2], why=str(error)))
+        except Exception as error:
+            fault()
+            self._failed(key, LtError("pull_failed", name=key[2], why=f"{type(error).__name__}: {error}"))
+        else:
+            self._forget(key)
 
     def _failed(self, key: Key, error: LtError) -> None:
         if self._cancel.is_set() or self._link.ended is not None:
             return  # the connection's end, not this checkpoint's
         if error.code in ("checkpoint_gone", "no_such_checkpoint"):
+            self._forget(key)
             self._writer.run("checkpoints", checkpoints.gone, *key)
             return
-        self._tries[key] = self._tries.get(key, 0) + 1
-        self._due[key] = time.monotonic() + PAUSE
-        final = self._tries[key] >= TRIES or error.code == "bad_manifest"
-        state = "failed" if final else "pending"
-        self._writer.run("checkpoints", checkpoints.set_pull, *key, state, None, error.as_dict())
+        tries = self._tries[key] = self._tries.get(key, 0) + 1
+        self._due[key] = time.monotonic() + min(LONGEST, PAUSE * 4.0 ** (tries - 1))
+        # A full laptop is for its person to mend; then all comes home by itself.
+        final = error.code in HOPELESS or (tries >= TRIES and error.code != "disk_full")
         if final:
-            self._tries.pop(key)
-            self._due.pop(key)
+            self._forget(key)
+        self._writer.run(
+            "checkpoints", checkpoints.set_pull, *key, "failed" if final else "pending", None, error.as_dict()
+        )
+
+    def _forget(self, key: Key) -> None:
+        self._tries.pop(key, None)
+        self._due.pop(key, None)
 
     def _next(self, everything: bool = False) -> dict[str, Any] | None:
         later = set() if everything else {key for key, due in self._due.items() if due > time.monotonic()}

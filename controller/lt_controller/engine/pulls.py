@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -52,7 +53,7 @@ class Puller:
                 raise LtError("bad_manifest", name=name, why="it differs from the one that was announced")
             target = self._place(wish, manifest, str(pinned["path"]), cancel)
         finally:
-            if self.link.ended is None:
+            with contextlib.suppress(LtError):  # the end of the link lets go of it as well
                 self.link.request("unpin", job=job, attempt=attempt, name=name)
         self.writer.run("checkpoints", checkpoints.set_pull, job, attempt, name, "pulled", str(target))
         if manifest.kind == "checkpoint" and wish["which"] in (None, "last", "best"):
@@ -62,7 +63,7 @@ class Puller:
     def _place(self, wish: dict[str, Any], manifest: Manifest, source: str, cancel: threading.Event) -> Path:
         folder = self.home.run(wish["job_name"])
         target = folder / home_name(wish["name"], manifest.kind, wish["attempt"], folder)
-        if _is_there(target, manifest):  # a controller that died between the rename and its record
+        if _is_there(target, manifest, cancel):  # a controller that died between the rename and its record
             return target
         entries = checked_entries(manifest)
         staging = folder / ".lt" / "staging" / f"{wish['name']}.{wish['attempt']}"
@@ -76,7 +77,7 @@ class Puller:
             note = progress_note(self.writer, transfer)
             self.bulk.pull(source, entries, staging, earlier, note, cancel)
             passed(PullStep.RECEIVED, self.home.path)
-            wrong = verify(staging, entries)
+            wrong = verify(staging, entries, cancel)
             if wrong:
                 for path in wrong:  # sent anew at the next try
                     (staging / path).unlink(missing_ok=True)
@@ -129,13 +130,13 @@ def home_name(name: str, kind: str, attempt: int, folder: Path) -> str:
     return f"{name}.{attempt}" if taken else name
 
 
-def _is_there(target: Path, manifest: Manifest) -> bool:
+def _is_there(target: Path, manifest: Manifest, cancel: threading.Event) -> bool:
     record = target.parent / ".lt" / "manifests" / f"{target.name}.json"
     try:
         same = from_dict(Manifest, json.loads(record.read_bytes())).files == manifest.files
     except (OSError, ValueError, LtError):
         return False
-    return same and target.is_dir() and not verify(target, checked_entries(manifest))
+    return same and target.is_dir() and not verify(target, checked_entries(manifest), cancel)
 
 
 def _check_space(staging: Path, entries: list[FileEntry]) -> None:

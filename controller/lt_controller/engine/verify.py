@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,7 @@ from lt_agent.protocol.records import ExitRecord, FileEntry, Manifest
 from lt_agent.protocol.states import RESTING
 
 BLOCK = 1 << 20
+MAX_COUNT = 1 << 50  # a petabyte; sums of many still fit into 64 bits
 KINDS = ("checkpoint", "final", "files")
 NoneType = type(None)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # never `.lt`, where our own records of the run lie
@@ -27,7 +29,7 @@ def checked_entries(manifest: Manifest) -> list[FileEntry]:
         parts = entry.path.split("/")
         if path.is_absolute() or not entry.path or "\0" in entry.path or any(part in ("", ".", "..") for part in parts):
             raise LtError("bad_manifest", name=manifest.name, why=f"a path leads outside: {entry.path!r}")
-        if entry.path in seen or not isinstance(entry.size, int) or entry.size < 0:
+        if entry.path in seen or not is_count(entry.size):
             raise LtError("bad_manifest", name=manifest.name, why=f"a wrong entry: {entry.path!r}")
         seen.add(entry.path)
     return list(manifest.files)
@@ -43,9 +45,11 @@ def checked_manifest(manifest: Manifest) -> Manifest:
         raise LtError("bad_manifest", name=repr(manifest.name), why="that is no name for a checkpoint")
     right = (
         manifest.kind in KINDS
-        and isinstance(manifest.step, (int, NoneType))
+        and (manifest.step is None or is_count(manifest.step))
         and isinstance(manifest.metric, (int, float, NoneType))
         and isinstance(manifest.created_at, (int, float))
+        and isinstance(manifest.best, bool)
+        and isinstance(manifest.resumable, bool)
         and all(isinstance(entry.path, str) and _SHA256.fullmatch(str(entry.sha256)) for entry in manifest.files)
     )
     if not right:
@@ -60,7 +64,7 @@ def checked_exit(record: ExitRecord) -> ExitRecord:
         record.state in RESTING
         and isinstance(record.reason, str)
         and isinstance(record.message, str)
-        and isinstance(record.exit_code, (int, NoneType))
+        and (record.exit_code is None or is_count(abs(record.exit_code)))
         and isinstance(record.finished_at, (int, float))
     )
     if not right:
@@ -68,30 +72,40 @@ def checked_exit(record: ExitRecord) -> ExitRecord:
     return record
 
 
-def verify(folder: Path, entries: list[FileEntry]) -> list[str]:
-    """The paths whose file is missing, no plain file, of another size or another hash. Two files at a time."""
+def is_count(value: object) -> bool:
+    """Whether `value` is a whole number from 0 on, small enough for the database."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
+
+
+def verify(folder: Path, entries: list[FileEntry], cancel: threading.Event | None = None) -> list[str]:
+    """The paths whose file is missing, no plain file, of another size or another hash. Two files at a time.
+
+    Raises LtError `transfer_cancelled`: the hashes of gigabytes must not hold up who wants to leave.
+    """
     with ThreadPoolExecutor(2) as pool:
-        good = pool.map(lambda entry: _is_right(folder, entry), entries)
+        good = pool.map(lambda entry: _is_right(folder, entry, cancel), entries)
         return [entry.path for entry, right in zip(entries, good, strict=True) if not right]
 
 
-def sha256_of(path: Path) -> str:
-    """The file's SHA-256 in hex; a link is not followed. Raises OSError."""
+def sha256_of(path: Path, cancel: threading.Event | None = None) -> str:
+    """The file's SHA-256 in hex; a link is not followed. Raises OSError, LtError `transfer_cancelled`."""
     digest = hashlib.sha256()
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     with os.fdopen(fd, "rb", buffering=0) as file:
         buffer = bytearray(BLOCK)
         view = memoryview(buffer)
         while read := file.readinto(buffer):
+            if cancel is not None and cancel.is_set():
+                raise LtError("transfer_cancelled", host="laptop")
             digest.update(view[:read])
     return digest.hexdigest()
 
 
-def _is_right(folder: Path, entry: FileEntry) -> bool:
+def _is_right(folder: Path, entry: FileEntry, cancel: threading.Event | None) -> bool:
     path = folder / entry.path
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size != entry.size:
             return False
-        return sha256_of(path) == entry.sha256
+        return sha256_of(path, cancel) == entry.sha256
     except OSError:
         return False

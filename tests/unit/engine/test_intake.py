@@ -98,19 +98,40 @@ FILE = {"path": "a", "size": 1, "sha256": "0" * 64}
         {"manifest": {"name": "final", "kind": "data", "base": "", "files": [FILE]}},
         {"manifest": {"name": "final", "kind": "final", "base": "", "files": [{**FILE, "path": "../x"}]}},
         {"manifest": {"name": "final", "kind": "final", "base": "", "files": [{**FILE, "sha256": "x"}]}},
+        {"manifest": {"name": "final", "kind": "final", "base": "", "files": [{**FILE, "size": 1 << 70}]}},
+        {"manifest": {"name": "final", "kind": "final", "base": "", "files": [FILE], "step": 1 << 70}},
+        {"manifest": {"name": "final", "kind": "final", "base": "", "files": [FILE], "best": "yes"}},
     ],
 )
-def test_a_manifest_that_could_do_harm_is_the_hosts_fault_and_not_recorded(bench: Bench, wrong: dict) -> None:
+def test_a_manifest_that_could_do_harm_is_noted_at_its_job_and_not_recorded(bench: Bench, wrong: dict) -> None:
     bench.push("manifest", **wrong)
-    assert len(bench.faults) == 1
     assert bench.ask("SELECT count(*) FROM checkpoints") == [(0,)]
+    assert bench.ask("SELECT code FROM events") == [("note",)]
+    assert bench.faults == []  # other jobs of the host go on undisturbed
 
 
-@pytest.mark.parametrize("record", [exit_record("running"), {**exit_record(), "reason": ["x"]}, "x", None])
-def test_an_exit_that_ends_nothing_is_the_hosts_fault(bench: Bench, record: object) -> None:
+@pytest.mark.parametrize(
+    "record",
+    [exit_record("running"), {**exit_record(), "reason": ["x"]}, {**exit_record(), "exit_code": 1 << 70}, "x", None],
+)
+def test_an_exit_that_ends_nothing_is_noted_and_ends_nothing(bench: Bench, record: object) -> None:
     bench.push("exit", exit=record, cursors=cursors())
-    assert len(bench.faults) == 1
     assert bench.ask("SELECT exit FROM attempts") == [(None,)]
+    assert bench.ask("SELECT code FROM events") == [("note",)]
+    assert bench.faults == []
+
+
+def test_values_that_no_database_holds_do_not_cut_the_host_off(bench: Bench) -> None:
+    metrics = b'{"step":1,"time":1790000000000,"loss":1}\n'  # a script that thinks in milliseconds
+    events = (
+        b'{"time":1e30,"code":"state","params":{"state":"running","reason":{"a":1}}}\n'
+        b'{"time":NaN,"code":"plan","params":{"total_steps":%d}}\n' % (1 << 70)
+    )
+    bench.push("stream", metrics, stream="metrics", offset=0)
+    bench.push("stream", events, stream="events", offset=0)
+    assert bench.ask("SELECT state, reason, total_steps FROM jobs") == [("running", None, None)]
+    assert bench.ask("SELECT count(*) FROM metrics") == [(1,)]
+    assert bench.faults == []
 
 
 def test_half_a_surrogate_pair_from_a_host_is_stored_as_a_question_mark(bench: Bench) -> None:
