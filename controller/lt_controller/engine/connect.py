@@ -15,7 +15,7 @@ from ..home import Home
 from ..store import hosts
 from ..store.writer import Writer
 from ..transport import bulk_for, transport_for
-from ..transport.agent import open_bridge, push_agent
+from ..transport.agent import open_bridge, push_agent, python_of
 from ..transport.base import Bulk, Duplex, Transport
 from ..transport.bundle import AgentBundle
 from ..transport.probe import probe
@@ -41,8 +41,10 @@ class Connected:
     def close(self) -> None:
         """Closes the link and the connection; nothing on the host ends by it."""
         self.link.close()
-        self.bulk.close()
-        self.transport.close()
+        try:
+            self.bulk.close()
+        finally:
+            self.transport.close()
 
 
 def connect(
@@ -90,6 +92,7 @@ def _bridge(transport: Transport, host: Host, home: Home, writer: Writer) -> tup
             if error.code != "agent_missing":
                 raise
     facts = look(transport, host, writer)
+    python_of(facts, host.name)  # told by the name that the person gave the host, not by the machine's own
     bundle = AgentBundle.build(facts, home)
     push_agent(transport, bulk_for(host, home, facts, transport), facts, bundle)
     return facts, bundle.digest, open_bridge(transport, facts, bundle, facts["root"], host.lease_dir)

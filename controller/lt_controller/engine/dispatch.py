@@ -13,7 +13,8 @@ from lt_agent.protocol.records import to_dict
 from lt_inventory.model import Host
 
 from ..home import Home
-from ..store import checkpoints, intents, jobs, streams
+from ..journal import fault
+from ..store import checkpoints, jobs, streams
 from ..store.jobs import Order, Unfinished
 from ..store.writer import Writer
 from ..transport.uv import push_uv
@@ -24,7 +25,8 @@ from .staging import Snapshot, Stager
 from .steps import SubmitStep, passed
 
 STAGERS = 2  # transfers to one host at a time
-TRANSIENT = frozenset({"host_unreachable", "transfer_failed"})  # tried again at the next connection
+# Tried again at the next connection, whose backoff is theirs as well.
+TRANSIENT = frozenset({"host_unreachable", "transfer_failed", "too_many_sessions", "command_timeout", "busy"})
 
 
 class Dispatch:
@@ -79,14 +81,15 @@ class Dispatch:
         with self._lock:
             if key in self._staging:
                 return
+        if attempt.state == states.QUEUED:
+            # From here on the host may have it, whatever becomes of the connection: a stop has to ask there.
+            self._writer.run("jobs", jobs.set_state, *key, states.STAGING)
+            passed(SubmitStep.STAGING, self._home.path)
         order = self._writer.run("", jobs.order, attempt.job)
         missing = self._missing([Snapshot.from_params(value) for value in order.snapshots])
         if not missing and not self._lacks_uv(order):
             self._start(attempt, order)
             return
-        if attempt.state == states.QUEUED:
-            self._writer.run("jobs", jobs.set_state, *key, states.STAGING)
-            passed(SubmitStep.STAGING, self._home.path)
         with self._lock:
             mine = [snapshot for snapshot in missing if (snapshot.name, snapshot.digest) not in self._arriving]
             if missing and not mine:
@@ -111,30 +114,37 @@ class Dispatch:
         key = (attempt.job, attempt.attempt)
         try:
             if self._lacks_uv(order):
-                push_uv(self._connected.transport, self._connected.bulk, self._connected.facts, self._home)
+                there = self._connected
+                push_uv(there.transport, there.bulk, there.facts, self._home, cancel=cancel)
                 self._has_uv = True
             for snapshot in missing:
                 self._stager.push(attempt.job, snapshot, cancel)
         except LtError as error:
-            if error.code not in TRANSIENT and not cancel.is_set():
-                self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
-            elif not cancel.is_set() and error.code == "transfer_failed":
-                self._link.close(error)  # the connection's backoff is the transfer's as well
+            if not cancel.is_set():
+                self._not_staged(key, error)
+        except sqlite3.Error as error:  # a full disk: no job's fault
+            self._link.close(_internal(error))
         except Exception as error:
-            self._writer.run("jobs", jobs.end_here, *key, states.FAILED, _internal(error))
-            raise
+            fault()
+            self._not_staged(key, _internal(error))
         finally:
             with self._lock:
                 self._arriving -= {(snapshot.name, snapshot.digest) for snapshot in missing}
                 self._staging.pop(key, None)
             self._poke()
 
+    def _not_staged(self, key: tuple[str, int], error: LtError) -> None:
+        if error.code in TRANSIENT:
+            self._link.close(error)
+        else:
+            self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
+
     def _start(self, attempt: Unfinished, order: Order) -> None:
         key = (attempt.job, attempt.attempt)
         try:
             self._link.request("start", spec=to_dict(order.spec))
         except LtError as error:
-            if error.code == "host_unreachable":
+            if error.code in TRANSIENT:
                 raise
             self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
             return
@@ -164,26 +174,6 @@ class Dispatch:
                 raise
             # Not evidence of an end: a disk that is not mounted looks the same. It stays, and says what is wrong.
             self._writer.run("jobs", jobs.note, *key, self._host.name, error)
-
-
-def settle_offline(writer: Writer, host: str) -> bool:
-    """Stops jobs that never left the laptop; whether work remains on `host` that needs the host itself."""
-    return writer.run("jobs", _settle_offline, host)
-
-
-def _settle_offline(db: sqlite3.Connection, host: str) -> bool:
-    left = jobs.unfinished(db, host)
-    for intent in intents.pending_on(db, host):
-        attempt = next((a for a in left if a.job == intent.job and a.newest), None)
-        if intent.kind in ("stop", "pause") and attempt is not None and attempt.state == states.QUEUED:
-            by = LtError("stopped_before_start", by=str(intent.params.get("by", "")))
-            jobs.end_here(db, attempt.job, attempt.attempt, states.CANCELLED, by)
-            intents.done(db, intent.id)
-    return (
-        bool(jobs.unfinished(db, host))
-        or bool(intents.pending_on(db, host))
-        or checkpoints.next_pull(db, host, set()) is not None
-    )
 
 
 def _known(db: sqlite3.Connection, job: str, attempt: int) -> tuple[str | None, dict[str, int], list[str]]:

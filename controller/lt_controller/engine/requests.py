@@ -14,6 +14,7 @@ from ..store import checkpoints, intents, jobs
 from ..store.intents import Intent
 from ..store.writer import Writer
 from .link import BridgeLink
+from .offline import check_removable
 from .steps import ControlStep, passed
 
 
@@ -70,7 +71,8 @@ class Requests:
                 "stop", job=job.id, attempt=job.attempt, kind=intent.kind, grace=intent.params.get("grace")
             )
         except LtError as error:
-            if error.code != "no_such_attempt":
+            # A host that never had the job has nothing to stop; one that lost its folder proves nothing.
+            if error.code != "no_such_job" or job.state not in (states.QUEUED, states.STAGING):
                 raise
             stopped = LtError("stopped_before_start", by=str(intent.params.get("by", "")))
             self._writer.run("jobs", jobs.end_here, job.id, job.attempt, states.CANCELLED, stopped)
@@ -79,11 +81,7 @@ class Requests:
         self._writer.run("jobs", jobs.set_state, job.id, job.attempt, states.STOPPING)
 
     def _remove(self, intent: Intent, job: jobs.Brief) -> None:
-        if job.state not in states.RESTING:
-            raise LtError("job_alive", job=job.name, state=job.state)
-        unpulled = self._writer.run("", checkpoints.only_on_host, job.id)
-        if unpulled and not intent.params.get("discard"):
-            raise LtError("not_yet_home", job=job.name, checkpoints=unpulled)
+        self._writer.run("", check_removable, intent)
         self._link.request("remove", timeout=600, job=job.id)
         self._writer.run("jobs", jobs.remove, job.id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import time
 from concurrent.futures import Future
@@ -12,16 +13,18 @@ from lt_agent.protocol.errors import LtError
 from lt_inventory.model import Host
 
 from ..home import Home
+from ..journal import fault, note
 from ..store import hosts
 from ..store.writer import Writer
 from . import backoff
 from .connect import Connected, connect, look
-from .dispatch import Dispatch, settle_offline
+from .dispatch import Dispatch
 from .intake import Intake
+from .offline import settle_unreachable
 from .pulling import Pulling
 
-PING_EVERY = 10.0  # seconds
-SILENT_LIMIT = 25.0  # seconds without a byte (the bridge beats every 5) before the link counts as dead
+PASS_EVERY = 10.0  # seconds between two looks at what is due: the floor under the wake-ups
+UNWRITABLE_PAUSE = 30.0  # seconds, where not even a failure can be noted
 REFUSED = frozenset({"login_failed", "host_key_changed", "host_key_unknown", "key_unusable"})
 
 
@@ -36,14 +39,19 @@ class _Ask:
 class HostSession(threading.Thread):
     """Keeps one host connected while there is work, and does the work."""
 
-    def __init__(self, host: Host, home: Home, owner: str, writer: Writer) -> None:
+    def __init__(
+        self, host: Host, home: Home, owner: str, writer: Writer, after: threading.Thread | None = None
+    ) -> None:
+        """`after`: the session that this one replaces; two at once would write into the same staging folders."""
         super().__init__(name=f"host-{host.name}", daemon=True)
         self.host = host
         self._home = home
         self._owner = owner
         self._writer = writer
         self._wake = threading.Event()
+        self._after = after
         self._closing = threading.Event()
+        self._over = False
         self._urgent = threading.Event()
         self._asks: list[_Ask] = []
         self._lock = threading.Lock()
@@ -63,7 +71,10 @@ class HostSession(threading.Thread):
         """Connects if need be; the future carries the host's facts, or the LtError that says why not."""
         ask = _Ask(probe)
         with self._lock:
-            self._asks.append(ask)
+            if self._over:
+                ask.future.set_exception(self._leaving())
+            else:
+                self._asks.append(ask)
         self.poke(urgent=True)
         return ask.future
 
@@ -76,6 +87,11 @@ class HostSession(threading.Thread):
             connected.link.close()
 
     @property
+    def closing(self) -> bool:
+        """Whether it is on its way out: it takes no more work."""
+        return self._closing.is_set()
+
+    @property
     def connected(self) -> bool:
         """Whether the bridge answers."""
         return self._connected is not None and self._connected.link.ended is None
@@ -84,26 +100,27 @@ class HostSession(threading.Thread):
 
     def run(self) -> None:
         """Connects when there is work and the backoff allows, serves, and starts over."""
+        if self._after is not None:
+            self._after.join()
+            self._after = None
         while not self._closing.is_set():
             self._wake.clear()
-            if not self._settle_offline() and not self._asks:
-                self._wake.wait(30)
-                continue
-            self.last_work = time.monotonic()
-            if self._wait_for_turn():
-                continue
             try:
-                self._serve()
-            except LtError as error:
-                self._missed(error)
+                if not self._has_work():
+                    self._wake.wait(30)
+                    continue
+                self.last_work = time.monotonic()
+                if not self._wait_for_turn():
+                    self._serve()
             except Exception as error:  # a fault of ours must not silence a host for good
-                import traceback
+                self._missed(error)
+        with self._lock:
+            self._over = True
+        self._answer(self._leaving())
 
-                traceback.print_exc()
-                self._missed(LtError("internal", host=self.host.name, why=f"{type(error).__name__}: {error}"))
-            finally:
-                self._disconnect()
-        self._answer(LtError("host_unreachable", host=self.host.name, why="leaving"))
+    def _has_work(self) -> bool:
+        """Does what needs no host (stopping a job that never left); whether something remains that does."""
+        return self._writer.run("jobs", settle_unreachable, self.host.name) or bool(self._asks)
 
     def _wait_for_turn(self) -> bool:
         """Waits out the backoff; True if woken meanwhile (then look again)."""
@@ -122,36 +139,35 @@ class HostSession(threading.Thread):
         intake = Intake(self.host.name, self._writer, self.poke, self._fault)
         connected = connect(self.host, self._home, self._owner, self._writer, intake, self.poke)
         self._connected = connected
-        intake.clock = connected.clock
-        self._writer.run("hosts", hosts.reached, self.host.name, connected.agent, connected.clock)
-        dispatch = Dispatch(self.host, self._home, self._writer, connected, intake, self.poke)
-        puller = Pulling(self.host.name, self._home, self._writer, connected, self.poke)
         try:
-            self._loop(connected, dispatch, puller)
+            self._urgent.clear()
+            intake.clock = connected.clock
+            self._writer.run("hosts", hosts.reached, self.host.name, connected.agent, connected.clock)
+            self._work(connected, intake)
         finally:
-            dispatch.close()
-            puller.close()
+            self._connected = None
+            self.doing = "idle"
+            connected.close()
         if connected.link.ended is not None and not self._closing.is_set():
             raise connected.link.ended
 
-    def _loop(self, connected: Connected, dispatch: Dispatch, puller: Pulling) -> None:
-        link = connected.link
-        pinged = time.monotonic()
-        while link.ended is None and not self._closing.is_set():
-            self._wake.clear()
-            self._answer_asks(connected)
-            busy = dispatch.pass_once()
-            busy = puller.pass_once() or busy
-            if busy:
-                self.last_work = time.monotonic()
-            self.doing = "working" if busy else "idle"
-            self._wake.wait(max(0.0, PING_EVERY - (time.monotonic() - pinged)))
-            if time.monotonic() - pinged >= PING_EVERY:
-                pinged = time.monotonic()
-                if link.silent_for() > SILENT_LIMIT:
-                    link.close(LtError("host_unreachable", host=self.host.name, why="silent"))
-                    return
-                link.request("ping", timeout=SILENT_LIMIT)
+    def _work(self, connected: Connected, intake: Intake) -> None:
+        dispatch = Dispatch(self.host, self._home, self._writer, connected, intake, self.poke)
+        puller = Pulling(self.host.name, self._home, self._writer, connected, self.poke)
+        try:
+            while connected.link.ended is None and not self._closing.is_set():
+                self._wake.clear()
+                self._answer_asks(connected)
+                busy = dispatch.pass_once()
+                busy = puller.pass_once() or busy
+                if busy:
+                    self.last_work = time.monotonic()
+                self.doing = "working" if busy else "idle"
+                self._wake.wait(PASS_EVERY)
+        finally:
+            puller.cancel()
+            dispatch.close()
+            puller.close()
 
     def _answer_asks(self, connected: Connected) -> None:
         with self._lock:
@@ -163,23 +179,31 @@ class HostSession(threading.Thread):
             facts = connected.facts
             if any(ask.probe for ask in asks):
                 facts = look(connected.transport, self.host, self._writer)
-        except LtError as error:
+        except Exception as error:
             for ask in asks:
                 ask.future.set_exception(error)
+            if not isinstance(error, LtError):
+                raise
             return
         for ask in asks:
             ask.future.set_result(facts)
 
-    def _settle_offline(self) -> bool:
-        """Does what needs no host (stopping a job that never left); whether work remains that does."""
-        return settle_offline(self._writer, self.host.name)
-
-    def _missed(self, error: LtError) -> None:
+    def _missed(self, error: Exception) -> None:
+        if not isinstance(error, LtError):
+            fault()
+            error = LtError("internal", host=self.host.name, why=f"{type(error).__name__}: {error}")
         self._answer(error)
-        failures, _ = self._writer.run("", hosts.backoff, self.host.name)
-        refused = error.code in REFUSED
-        due = time.time() + backoff.delay(failures + 1, refused)
-        self._writer.run("hosts", hosts.missed, self.host.name, error, "refused" if refused else "unreachable", due)
+        try:
+            failures, _ = self._writer.run("", hosts.backoff, self.host.name)
+            refused = error.code in REFUSED
+            due = time.time() + backoff.delay(failures + 1, refused)
+            self._writer.run("hosts", hosts.missed, self.host.name, error, "refused" if refused else "unreachable", due)
+        except sqlite3.Error as problem:  # a full disk, say: the pause is kept in memory alone
+            note(f"{self.host.name}: {error}; not recorded: {problem}")
+            self._closing.wait(UNWRITABLE_PAUSE)
+
+    def _leaving(self) -> LtError:
+        return LtError("host_unreachable", host=self.host.name, why="the controller is leaving")
 
     def _answer(self, error: LtError) -> None:
         with self._lock:
@@ -192,9 +216,3 @@ class HostSession(threading.Thread):
         connected = self._connected
         if connected is not None:
             connected.link.close(LtError("host_unreachable", host=self.host.name, why=why))
-
-    def _disconnect(self) -> None:
-        connected, self._connected = self._connected, None
-        if connected is not None:
-            connected.close()
-        self.doing = "idle"

@@ -6,6 +6,7 @@ get their own. What went wrong is told by exit codes and by asking the host, nev
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import subprocess
@@ -94,13 +95,14 @@ class RsyncBulk:
         """Ends the shared connection."""
         if not self._socket().exists():
             return
-        subprocess.run(
-            ["ssh", "-F", str(self._home.ssh_config), "-S", str(self._socket()), "-O", "exit", self._host.name],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=10,
-        )
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # it ends by itself a minute later
+            subprocess.run(
+                ["ssh", "-F", str(self._home.ssh_config), "-S", str(self._socket()), "-O", "exit", self._host.name],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                timeout=10,
+            )
 
     def _common(self) -> list[str]:
         return [

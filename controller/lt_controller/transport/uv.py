@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 import tempfile
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ def push_uv(
     facts: Mapping[str, Any],
     home: Home,
     progress: ProgressCallback | None = None,
+    cancel: threading.Event | None = None,
 ) -> str:
     """Brings uv to `<root>/tools/uv` and returns that path. A host that has it there already gets nothing sent.
 
@@ -34,7 +36,7 @@ def push_uv(
     if made.exit == 0:
         return f"{tools}/uv"
     binary = uv_binary(facts, home)
-    bulk.push(binary.parent, [binary.name], tools, progress=progress)
+    bulk.push(binary.parent, [binary.name], tools, progress=progress, cancel=cancel)
     checked = transport.run(script('chmod 700 -- "$1/uv" && "$1/uv" --version', tools))
     if checked.exit != 0:
         detail = checked.stderr[-300:].decode("utf-8", "replace")

@@ -12,7 +12,9 @@ import pytest
 
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.frames import MAGIC, Frame, FrameReader, encode
+from lt_controller.engine import link
 from lt_controller.engine.link import BridgeLink
+from support.wait import until
 
 
 class SocketDuplex:
@@ -41,13 +43,20 @@ class SocketDuplex:
 class Peer:
     """A bridge made of a thread: `answer` gets each request's header and gives the bytes to send."""
 
-    def __init__(self, answer: Callable[[dict], bytes], greeting: bytes = MAGIC) -> None:
+    def __init__(
+        self,
+        answer: Callable[[dict], bytes] | None,
+        greeting: bytes = MAGIC,
+        on_push: Callable[[Frame], None] | None = None,
+    ) -> None:
+        """Without an `answer` it does not even read."""
         self.ours, theirs = socket.socketpair()
         self.pushed: list[Frame] = []
         self.ended = threading.Event()
         self.ours.sendall(greeting)
-        threading.Thread(target=self._serve, args=(answer,), daemon=True).start()
-        self.link = BridgeLink("h", SocketDuplex(theirs), self.pushed.append, self.ended.set)
+        if answer is not None:
+            threading.Thread(target=self._serve, args=(answer,), daemon=True).start()
+        self.link = BridgeLink("h", SocketDuplex(theirs), on_push or self.pushed.append, self.ended.set)
 
     def _serve(self, answer: Callable[[dict], bytes]) -> None:
         reader = FrameReader()
@@ -61,7 +70,7 @@ def reply(request: dict, **result: object) -> bytes:
 
 
 def test_replies_find_their_requests_from_many_threads() -> None:
-    peer = Peer(lambda request: reply(request, echo=request["word"]))
+    peer = Peer(lambda request: reply(request, echo=request.get("word")))
     results: dict[int, str] = {}
 
     def ask(n: int) -> None:
@@ -127,3 +136,63 @@ def test_frames_that_come_one_byte_at_a_time_are_whole() -> None:
     assert peer.link.request("ping") == {}
     assert peer.pushed == [Frame({"type": "stream", "job": "j"}, b"payload")]
     assert json.dumps(peer.pushed[0].header)
+
+
+def test_the_bridge_hears_of_us_while_one_request_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "PING_EVERY", 0.02)
+    heard, pinged = [], threading.Event()
+
+    def answer(request: dict) -> bytes:
+        heard.append(request["op"])
+        if heard.count("ping") >= 3:
+            pinged.set()
+        return b"" if request["op"] == "remove" else reply(request)
+
+    peer = Peer(answer)
+    threading.Thread(target=lambda: (pinged.wait(10), peer.link.close()), daemon=True).start()
+    with pytest.raises(LtError, match="was closed"):
+        peer.link.request("remove", timeout=30)
+    assert pinged.is_set()
+
+
+def test_a_bridge_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "PING_EVERY", 0.02)
+    monkeypatch.setattr(link, "SILENT_LIMIT", 0.2)
+    peer = Peer(lambda request: b"")
+    with pytest.raises(LtError, match="no sign of life"):
+        peer.link.request("start", timeout=30)
+
+
+def test_a_request_that_cannot_be_sent_is_freed_by_the_end_of_the_link() -> None:
+    peer = Peer(None)
+    caught: list[LtError] = []
+
+    def ask() -> None:
+        try:
+            peer.link.request("start", spec="x" * (3 << 20))  # more than the kernel takes for a reader that sleeps
+        except LtError as error:
+            caught.append(error)
+
+    sender, closer = threading.Thread(target=ask, daemon=True), threading.Thread(target=peer.link.close, daemon=True)
+    sender.start()
+    until(lambda: sent_to(peer.ours) > 0, 10, "the request is under way")
+    closer.start()
+    closer.join(5)
+    sender.join(5)
+    assert not closer.is_alive() and not sender.is_alive()
+    assert [error.code for error in caught] == ["host_unreachable"]
+
+
+def test_while_we_are_behind_with_what_came_a_request_waits_on() -> None:
+    gate = threading.Event()
+    peer = Peer(
+        lambda request: encode({"type": "stream", "job": "j"}, b"data") + reply(request),
+        on_push=lambda frame: bool(gate.wait(10)),
+    )
+    threading.Timer(0.5, gate.set).start()
+    assert peer.link.request("start", timeout=0.1) == {}
+
+
+def sent_to(end: socket.socket) -> int:
+    """Bytes that wait to be read."""
+    return len(end.recv(1 << 16, socket.MSG_PEEK)) - len(MAGIC)
