@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import queue
+import resource
 import signal
 import sqlite3
 import threading
@@ -17,16 +20,22 @@ from lt_inventory.model import Host
 
 from .. import __version__
 from ..home import Home
+from ..journal import note
 from ..store import checkpoints, intents, jobs, transfers
+from ..store.intents import Intent
 from ..store.writer import Writer
 from .keeper import Keeper
-from .server import Server
+from .offline import settle_removed
+from .server import Server, somebody_listens
 from .session import HostSession
 from .steps import SubmitStep, passed
 
 LINGER = 60.0  # seconds without work, listeners or questions before the controller leaves
 IDLE_SESSION = 120.0  # seconds without work before a connection is given up
 LOOK_EVERY = 5.0  # seconds: the floor under the wake-ups
+CLOSE_LIMIT = 10.0  # seconds that the sessions get to leave, all together
+TURN_LIMIT = 20.0  # seconds to wait for a controller that is leaving
+MIN_DESCRIPTORS = 8192  # a connection, two rsyncs and their pipes for each of hundreds of hosts
 
 
 class Controller:
@@ -37,12 +46,12 @@ class Controller:
         self._linger = linger
         self._wake = threading.Event()
         self._leaving = threading.Event()
-        self._lock_file = _take_lock(self._home.controller_lock)
+        self._lock_file = _take_lock(self._home)
         self._started = time.time()
         self._active = time.monotonic()
         self._sessions: dict[str, HostSession] = {}
-        self._hosts: dict[str, Host] = {}
-        self._hosts_stamp: tuple[int, int] | None = None
+        self._hosts: dict[str, Host] | None = None  # None until the inventory has been read
+        self._hosts_stamp: tuple[int, int] | None = (0, 0)
         self._sessions_lock = threading.Lock()
         self._owner = home.owner()
         self._writer = Writer(home.database, self._committed)
@@ -56,73 +65,96 @@ class Controller:
         try:
             while not self._leaving.is_set():
                 self._wake.clear()
-                busy = self._reconcile()
-                if busy or self._server.subscribers:
+                if self._look() or self._server.subscribers:
                     self._active = time.monotonic()
-                elif time.monotonic() - self._active > self._linger:
+                elif time.monotonic() - self._active > self._linger and self._may_leave():
                     break
                 self._wake.wait(LOOK_EVERY)
         finally:
             self._close()
+
+    def _may_leave(self) -> bool:
+        """Shuts the door, then looks once more: a client writes its intent before it knocks, so none is missed."""
+        if self._server is not None:
+            self._server.close()
+        if not self._look():
+            return True
+        self._server = Server(self._home.controller_sock, self._handle)
+        return False
 
     def stop(self) -> None:
         """Leaves soon; jobs on the hosts go on."""
         self._leaving.set()
         self._wake.set()
 
+    def _look(self) -> bool:
+        """One pass; whether there is work."""
+        try:
+            return self._reconcile()
+        except sqlite3.Error as error:  # somebody holds the database for long, the disk is full: both pass
+            note(f"database: {error}")
+            return True
+
     def _reconcile(self) -> bool:
-        self._read_hosts()
+        hosts = self._read_hosts()
         for intent in self._writer.run("", intents.pending_submits):
-            passed(SubmitStep.SEEN, self._home.path)
-            try:
-                self._writer.run("jobs", jobs.take_submit, intent.id, intent.params)
-                passed(SubmitStep.TAKEN, self._home.path)
-            except (LtError, sqlite3.Error, KeyError, TypeError) as error:
-                known = error if isinstance(error, LtError) else LtError("bad_intent", why=str(error))
-                self._writer.run("jobs", intents.failed, intent.id, known)
-        busy = set(self._writer.run("", _hosts_with_work))
+            self._take(intent)
+        wanted = self._writer.run("", _hosts_with_work)
+        busy = wanted & hosts.keys()
+        if self._hosts is not None:
+            for name in wanted - busy:  # its jobs stay as they are, but wait for nobody
+                self._writer.run("jobs", settle_removed, name, sorted(hosts))
         for name in busy:
             self._session(name)
         with self._sessions_lock:
             for name, session in list(self._sessions.items()):
+                idle = name not in busy and time.monotonic() - session.last_work > IDLE_SESSION
                 if not session.is_alive():
                     del self._sessions[name]
-                elif name not in busy and time.monotonic() - session.last_work > IDLE_SESSION:
+                elif idle or name not in hosts:
                     session.close()
                 else:
                     session.poke()
         return bool(busy) or self._keeper.busy()
 
+    def _take(self, intent: Intent) -> None:
+        passed(SubmitStep.SEEN, self._home.path)
+        try:
+            self._writer.run("jobs", jobs.take_submit, intent.id, intent.params)
+        except sqlite3.OperationalError:
+            raise  # the database's trouble, not this job's
+        except Exception as error:  # one that can't be read must not stop those after it
+            known = error if isinstance(error, LtError) else LtError("bad_intent", why=str(error))
+            self._writer.run("jobs", intents.failed, intent.id, known)
+        else:
+            passed(SubmitStep.TAKEN, self._home.path)
+
     def _session(self, name: str) -> HostSession | None:
         """The host's session, started if need be; None if the inventory has no such host (any more)."""
-        host = self._hosts.get(name)
+        host = (self._hosts or {}).get(name)
         with self._sessions_lock:
             session = self._sessions.get(name)
-            if session is not None and session.is_alive():
+            if session is not None and session.is_alive() and not session.closing:
                 if host == session.host:
                     return session
                 session.close()  # its entry was edited: connect as it says now
             if host is None:
-                self._sessions.pop(name, None)
                 return None
-            session = HostSession(host, self._home, self._owner, self._writer)
+            session = HostSession(host, self._home, self._owner, self._writer, after=session)
             self._sessions[name] = session
             session.start()
             return session
 
-    def _read_hosts(self) -> None:
+    def _read_hosts(self) -> dict[str, Host]:
+        """The inventory, read again when its file has changed; what is wrong with one version of it is said once."""
         try:
-            stat = self._home.hosts_file.stat()
-            stamp: tuple[int, int] | None = (stat.st_mtime_ns, stat.st_ino)
-        except FileNotFoundError:
-            stamp = None
-        if stamp == self._hosts_stamp and self._hosts:
-            return
-        try:
-            self._hosts = HostsFile(self._home.hosts_file).load()
-            self._hosts_stamp = stamp
-        except LtError as error:  # a person is in the middle of editing it: what was known goes on
-            print(f"hosts.toml: {error}", flush=True)  # noqa: T201 - the controller's log
+            stamp = _stamp(self._home.hosts_file)
+            if stamp != self._hosts_stamp:
+                self._hosts_stamp = stamp
+                self._hosts = HostsFile(self._home.hosts_file).load()
+        except (LtError, OSError) as error:  # a person is in the middle of editing it: what was known goes on
+            note(f"hosts.toml: {error}")
+        return self._hosts or {}
 
     def _committed(self, topics: set[str]) -> None:
         if self._server is not None:
@@ -131,6 +163,8 @@ class Controller:
             self._keeper.poke()
 
     def _handle(self, request: dict[str, Any]) -> Any:
+        if self._leaving.is_set():
+            raise LtError("controller_gone", log=str(self._home.controller_log))  # the next one will see to it
         self._active = time.monotonic()
         op = request.get("op")
         if op == "ping":
@@ -164,7 +198,7 @@ class Controller:
         self._read_hosts()
         session = self._session(name)
         if session is None:
-            raise LtError("no_such_host", host=name, near=sorted(self._hosts))
+            raise LtError("no_such_host", host=name, near=sorted(self._hosts or {}))
         return session.ask(probe).result()
 
     def _status(self) -> dict[str, Any]:
@@ -190,8 +224,9 @@ class Controller:
             sessions = list(self._sessions.values())
         for session in sessions:
             session.close()
+        deadline = time.monotonic() + CLOSE_LIMIT
         for session in sessions:
-            session.join(10)
+            session.join(max(0.0, deadline - time.monotonic()))
         self._keeper.close()
         self._writer.close()
         os.close(self._lock_file)
@@ -203,20 +238,54 @@ def run(home: Home, linger: float = LINGER) -> int:
         controller = Controller(home, linger)
     except BlockingIOError:
         return 0
+    _allow_descriptors()
+    # An event must not be set by a handler: its lock may be held by the very code that the signal interrupts.
+    asked: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: controller.stop())
+        signal.signal(number, lambda number, _: asked.put(number))
+    threading.Thread(target=_stop_when_asked, args=(asked, controller), name="signals", daemon=True).start()
     controller.run()
     return 0
 
 
-def _take_lock(path: Path) -> int:
-    """The flock that makes this the one controller. Raises BlockingIOError if another holds it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+def _stop_when_asked(asked: queue.SimpleQueue[int], controller: Controller) -> None:
+    asked.get()
+    controller.stop()
+
+
+def _allow_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MIN_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(MIN_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # macOS has a lower bound of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Changes whenever the file does; None without a file."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(fd)
-        raise
+        stat = path.stat()
+    except FileNotFoundError:
+        return None
+    return stat.st_mtime_ns, stat.st_ino
+
+
+def _take_lock(home: Home) -> int:
+    """The flock that makes this the one controller; waits for one that is leaving and answers no more.
+
+    Raises BlockingIOError if another is at work.
+    """
+    fd = os.open(home.controller_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    deadline = time.monotonic() + TURN_LIMIT
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if somebody_listens(home.controller_sock) or time.monotonic() > deadline:
+                os.close(fd)
+                raise
+            time.sleep(0.1)
     os.ftruncate(fd, 0)
     os.write(fd, f"{os.getpid()}\n".encode())
     return fd

@@ -9,13 +9,17 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from lt_agent.protocol.errors import LtError
 
+from ..journal import fault, note
+
 MAX_LINE = 1 << 20
+ACCEPT_PAUSE = 0.2  # seconds
 
 Handler = Callable[[dict[str, Any]], Any]
 
@@ -32,12 +36,10 @@ class Server:
         if path.parent.stat().st_uid != os.getuid():
             raise LtError("home_unusable", path=str(path.parent), why="it belongs to another user")
         path.unlink(missing_ok=True)
+        self._closed = False
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        before = os.umask(0o177)
-        try:
-            self._socket.bind(os.fspath(path))
-        finally:
-            os.umask(before)
+        self._socket.bind(os.fspath(path))
+        path.chmod(0o600)  # before anybody can connect; a umask would be that of all threads
         self._socket.listen(64)
         threading.Thread(target=self._accept, name="socket", daemon=True).start()
 
@@ -53,17 +55,24 @@ class Server:
                 subscriber.add(topics)
 
     def close(self) -> None:
-        """Stops listening and removes the socket."""
+        """Stops listening and removes the socket; requests that have come in are still answered."""
+        self._closed = True
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the thread in accept(); close alone would not
         self._socket.close()
 
     def _accept(self) -> None:
         while True:
             try:
                 connection, _ = self._socket.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if self._closed:
+                    return
+                note(f"controller.sock: {error}")  # out of descriptors, say: it passes, and nobody else listens
+                time.sleep(ACCEPT_PAUSE)
+                continue
             if peer_uid(connection) not in (os.getuid(), None):
                 connection.close()
                 continue
@@ -87,9 +96,7 @@ class Server:
         except LtError as error:
             answer.update(ok=False, error=error.as_dict())
         except Exception as error:
-            import traceback
-
-            traceback.print_exc()
+            fault()
             answer.update(ok=False, error=LtError("internal", why=f"{type(error).__name__}: {error}").as_dict())
         return json.dumps(answer, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n"
 
@@ -137,6 +144,17 @@ class _Subscriber:
                 self._connection.sendall(json.dumps({"changed": sorted(topics)}).encode() + b"\n")
             except OSError:
                 return
+
+
+def somebody_listens(path: Path) -> bool:
+    """Whether a controller answers there; a socket that one left behind does not."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(5)
+        try:
+            connection.connect(os.fspath(path))
+        except OSError:
+            return False
+    return True
 
 
 def peer_uid(connection: socket.socket) -> int | None:
