@@ -16,12 +16,15 @@ from .again import prepare_again
 from .failures import TrainingFailure
 from .job import load_job
 from .registry import MODULES, missing_modules
+from .worker import run
 
 ONCE = "--once"
 
 
 def launch(file: str) -> int:
     """Trains what `file` says, again where that may help. Returns the exit code of the last start."""
+    if missing_modules(MODULES):
+        return run(file)  # which says so
     while True:
         code = _start(_command(file))
         if code == 0 or not prepare_again(Path(file)):
@@ -40,7 +43,7 @@ def _command(file: str) -> list[str]:
     except TrainingFailure:
         processes = 1  # the worker itself says what is wrong with the file
     package = str(__package__)
-    if processes == 1 or missing_modules(MODULES):
+    if processes == 1:
         return [sys.executable, "-m", package, file, ONCE]
     # `-P`: the working folder stays off the import path.
     argv = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
