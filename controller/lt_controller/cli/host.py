@@ -43,6 +43,7 @@ def ls(as_json: bool) -> int:
             ("HOST", "ADDRESS", "STATE", "SEEN", "GPUS", "JOBS", "SLOTS", "PRICE", "UNTIL", "LABELS"),
             [_row(info) for info in found],
             right=(5, 6, 7),
+            spare=("LABELS", "SLOTS", "UNTIL", "PRICE", "SEEN", "GPUS"),
         )
     return 0
 

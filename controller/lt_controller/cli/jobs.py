@@ -14,6 +14,7 @@ from .common import json_option, seconds
 from .output import ago, emit_json, emit_table, note, on_terminal
 
 _WHY_WIDTH = 72
+_SPARE = ("AGE", "HOME", "LEFT", "WHY")  # first to go on a narrow terminal
 HEADINGS = ("JOB", "HOST", "STATE", "STEP", "LEFT", "HOME", "AGE", "WHY")
 
 
@@ -29,12 +30,11 @@ def ps(everything: bool, host: str | None, as_json: bool) -> int:
         if as_json:
             emit_json(jobs)
             return 0
-        if not jobs:
-            if on_terminal():
-                note(phrase("no_jobs_at_all" if everything else "no_jobs"))
+        if not jobs and on_terminal():
+            note(phrase("no_jobs_at_all" if everything else "no_jobs"))
             return 0
         reach = client.reachability()
-        emit_table(HEADINGS, [_row(job, reach.get(job.host)) for job in jobs], right=(3, 4, 6))
+        emit_table(HEADINGS, [_row(job, reach.get(job.host)) for job in jobs], right=(3, 4, 6), spare=_SPARE)
     return 0
 
 

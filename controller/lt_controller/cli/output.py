@@ -9,12 +9,17 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..display import safe
 from ..wording.say import duration
+
+if TYPE_CHECKING:
+    from rich.console import JustifyMethod
+
+_WRAPS_FROM, _WRAPS_TO = 24, 14  # a column wider than this is wrapped where it is narrow, down to that
 
 
 def on_terminal() -> bool:
@@ -39,23 +44,50 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def emit_table(headings: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:
-    """A table; every cell is made safe. `right` are the columns of numbers. In a pipe the headings stand first, too."""
+def emit_table(
+    headings: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = (), spare: Sequence[str] = ()
+) -> None:
+    """A table; every cell is made safe. `right` are the columns of numbers. In a pipe the headings stand first, too.
+
+    On a terminal, columns without any value are left out, and of `spare` as many as it takes to fit its width, the
+    first ones first: a list whose words are torn into letters is no list.
+    """
     cells = [[safe("" if cell is None else str(cell)) for cell in row] for row in rows]
     if not on_terminal():
         click.echo("\n".join("\t".join(row) for row in [list(headings), *cells]))
         return
     from rich.box import SIMPLE_HEAD
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if index in right else "left", overflow="fold")
+    console = Console()
+    widths = [max([cell_len(heading), *(cell_len(row[i]) for row in cells)]) for i, heading in enumerate(headings)]
+    shown = [i for i in range(len(headings)) if any(row[i] for row in cells)]
+    for heading in spare:
+        if _least([widths[i] for i in shown]) <= console.width:
+            break
+        shown = [i for i in shown if headings[i] != heading]
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
+    for i in shown:
+        justify: JustifyMethod = "right" if i in right else "left"
+        table.add_column(headings[i], justify=justify, overflow="fold", no_wrap=_stiff(widths[i], i == shown[-1]))
     for row in cells:
-        table.add_row(*(Text(cell, style=style(cell)) for cell in row))
-    Console().print(table)
+        table.add_row(*(Text(row[i], style=style(row[i])) for i in shown))
+    console.print(table)
+
+
+def _least(widths: Sequence[int]) -> int:
+    """The width below which a table cannot go without tearing words."""
+    last = len(widths) - 1
+    needed = [width if _stiff(width, i == last) else _WRAPS_TO for i, width in enumerate(widths)]
+    return sum(needed) + 2 * max(0, last)
+
+
+def _stiff(width: int, last: bool) -> bool:
+    """Whether a column keeps its width: words that stand alone do, sentences are wrapped."""
+    return width <= (_WRAPS_TO if last else _WRAPS_FROM)
 
 
 def emit_pairs(pairs: Iterable[tuple[str, Any]]) -> None:

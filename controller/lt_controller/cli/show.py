@@ -105,7 +105,12 @@ def _checkpoints(found: list[Checkpoint]) -> None:
         )
         for item in found
     ]
-    emit_table(("CHECKPOINT", "STEP", "METRIC", "SIZE", "HOST", "HOME", "PATH"), rows, right=(1, 2, 3))
+    emit_table(
+        ("CHECKPOINT", "STEP", "METRIC", "SIZE", "HOST", "HOME", "PATH"),
+        rows,
+        right=(1, 2, 3),
+        spare=("SIZE", "METRIC"),
+    )
 
 
 def _events(found: list[Event], several: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,8 @@ def _submitted(client: Client, job: Job, follow: bool, as_json: bool) -> int:
     else:
         emit(job.name)
     reach = client.reachability().get(job.host)
-    if reach is not None and reach.state in ("unreachable", "refused"):
+    waits = reach is not None and reach.next_try_at is not None and reach.next_try_at > datetime.now(timezone.utc)
+    if reach is not None and waits and reach.state in ("unreachable", "refused"):
         told = say(reach.error).message if reach.error else ""
         note(phrase("submit_waits", host=job.host, state=state(reach.state), why=told.rstrip(".。"), job=job.name))
     if not follow:

@@ -128,7 +128,11 @@ class Walker:
     ) -> None:
         real = entry.path
         if entry.is_symlink():
-            real = os.path.realpath(entry.path)
+            try:
+                real = os.path.realpath(entry.path)
+            except OSError:  # such links as those in /proc may not even be read
+                self._skip(path, "unreadable")
+                return
             if real != self._inside and not real.startswith(self._inside + os.sep):
                 self._skip(path, "link_outside")
                 return

@@ -5,7 +5,7 @@ from __future__ import annotations
 ERRORS: dict[str, tuple[str, str]] = {
     # 任务
     "no_such_job": ("没有任务 {ref}[{job}][；相近的有：{near}]。", "lt ps -a 列出所有任务"),
-    "ambiguous_job": ("{ref} 可能指 {count} 个任务：{jobs}。", "多输入几个字母，或使用 lt ps 显示的 id"),
+    "ambiguous_job": ("{ref} 可能指 {count} 个任务：{jobs}。", "多输入几个字母：lt ps -a 列出全部"),
     "name_taken": ("已有任务叫 {name}；名字不会重复使用。", "用 --name 换一个名字"),
     "bad_job_name": (
         "{name} 不能作为任务名：只能用字母、数字、点、短横线和下划线，最多 63 个。",
@@ -78,6 +78,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "incomplete": ("{name} 有 {count} 个文件没有到达主机。", "重新提交"),
     "cache_damaged": ("lt 缓存中的 {path} 无法读取：{why}。", "重新提交，会重新生成"),
     "bad_manifest": ("{name}[{path}] 的文件清单不可信[：{why}]。", "lt host check {host}"),
+    "model_config_missing": ("读不到 {model} 的配置：{why}。", "指定它的 config.json：lt estimate RECIPE --config FILE"),
     "bad_time": ("{value} 不是时间长度。", "写成 90s、30m 或 12h"),
     "raw_to_terminal": ("--raw 会原样输出日志字节，而终端会执行其中的控制序列。", "lt logs {job} --raw > FILE"),
     # 主机

@@ -5,7 +5,7 @@ from __future__ import annotations
 ERRORS: dict[str, tuple[str, str]] = {
     # Jobs
     "no_such_job": ("There is no job {ref}[{job}][; near it: {near}].", "lt ps -a lists all jobs"),
-    "ambiguous_job": ("{ref} may be {count} jobs: {jobs}.", "type more of the name, or the id that lt ps shows"),
+    "ambiguous_job": ("{ref} may be {count} jobs: {jobs}.", "type more of the name: lt ps -a lists them"),
     "name_taken": ("A job is called {name} already; a name is never given twice.", "choose another with --name"),
     "bad_job_name": (
         "{name} can't be a job's name: letters, digits, dot, dash and underscore, 63 at the most.",
@@ -97,6 +97,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     "incomplete": ("{count} files of {name} did not arrive on the host.", "submit again"),
     "cache_damaged": ("{path} in lt's cache can't be read: {why}.", "submit again: it is made anew"),
     "bad_manifest": ("The list of files of {name}[{path}] is not to be trusted[: {why}].", "lt host check {host}"),
+    "model_config_missing": (
+        "The configuration of {model} can't be read: {why}.",
+        "name its config.json: lt estimate RECIPE --config FILE",
+    ),
     "bad_time": ("{value} is no length of time.", "write it like 90s, 30m or 12h"),
     "raw_to_terminal": (
         "--raw passes the log's bytes on as they are, and this is a terminal, which would act on them.",
