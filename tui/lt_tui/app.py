@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -66,6 +67,7 @@ class LtApp(App[None]):
         self.settings: dict[str, Any] = {}
         self._history: list[Place] = [Place("fleet")]
         self._at = 0
+        self._saving = asyncio.Lock()
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -204,10 +206,10 @@ class LtApp(App[None]):
         if kind in SCREENS and (self.page is None or self.page.place != place):
             self.go(place)
 
-    def action_jump(self) -> None:
+    async def action_jump(self) -> None:
         """Opens the line for `:`."""
         if (page := self.page) is not None:
-            page.prompt(":")
+            await page.prompt(":")
 
     def action_history(self, by: int) -> None:
         """Back and forth among the places one has been to."""
@@ -236,7 +238,8 @@ class LtApp(App[None]):
 
         async def run() -> None:
             try:
-                self.settings = await self.feed.act(write)
+                async with self._saving:  # each write reads the file first: one at a time
+                    self.settings = await self.feed.act(write)
             except LtError as error:
                 self.refuse(error)
 

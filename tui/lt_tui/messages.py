@@ -7,7 +7,7 @@ from typing import Any
 from textual.message import Message
 
 
-class Changed(Message):
+class Changed(Message, bubble=False):
     """The store has changed. `topics` are those of `Client.changes`; `*` is everything."""
 
     def __init__(self, topics: frozenset[str]) -> None:
@@ -27,7 +27,7 @@ class WatchFailed(Message):
         self.error = error
 
 
-class Read(Message):
+class Read(Message, bubble=False):
     """A screen's data has been read in the background."""
 
     def __init__(self, data: Any) -> None:

@@ -164,10 +164,10 @@ class Page(Screen[None]):
         else:
             await self.lt.action_back()
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Opens the filter's line."""
         if (table := self.table) is not None:
-            self.prompt("/", table.filter.text)
+            await self.prompt("/", table.filter.text)
 
     def filter_by(self, text: str) -> None:
         """Filters the table that has the keys."""
@@ -178,14 +178,18 @@ class Page(Screen[None]):
         except re.error as error:
             self.lt.tell(_("That is no regular expression: {why}", why=error), severity="warning")
 
-    def prompt(self, sign: str, text: str = "") -> None:
-        """Opens the line at the bottom."""
+    async def prompt(self, sign: str, text: str = "") -> None:
+        """Opens the line at the bottom. The next key waits for it: one who types fast loses no letter."""
+        from textual.widgets import Input
+
         from .widgets.prompt import Prompt
 
         for old in self.query(Prompt):
-            old.remove()
+            await old.remove()
         self._back_to = self.focused
-        self.mount(Prompt(sign, self.lt.completions, text))
+        prompt = Prompt(sign, self.lt.completions, text)
+        await self.mount(prompt)
+        self.set_focus(prompt.query_one(Input))
 
     async def on_prompt_typed(self, message: Prompt.Typed) -> None:
         """`/` filters while one types; `:` goes when one is done."""

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from lt_controller.client import words
 
 from .glyphs import bar, glyphs
-from .i18n import _, current
+from .i18n import current
 from .palette import tone
 
 if TYPE_CHECKING:
@@ -115,11 +115,6 @@ def steps(job: Job) -> str:
 def plain(cell: Cell) -> str:
     """A cell's text alone."""
     return cell if isinstance(cell, str) else "".join(text for text, _style in cell)
-
-
-def yes(value: bool) -> str:
-    """Yes or no."""
-    return _("yes") if value else _("no")
 
 
 def wrapped(text: str, width: int) -> list[str]:

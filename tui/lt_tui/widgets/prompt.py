@@ -68,10 +68,6 @@ class Prompt(Horizontal):
         hints = {":": _("tab completes, enter goes"), "/": _("regex, !not, state:failed, host:a*")}
         yield Static(hints.get(self.sign, ""), id="hint", markup=False)
 
-    def on_mount(self) -> None:
-        """One types at once."""
-        self.query_one(Input).focus()
-
     def on_key(self, event: events.Key) -> None:
         """Escape and tab."""
         field = self.query_one(Input)

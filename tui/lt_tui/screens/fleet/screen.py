@@ -15,7 +15,7 @@ from ...acts import JobActs
 from ...host_acts import add_host
 from ...i18n import _
 from ...places import Place
-from ...text import Span, sign
+from ...text import Span, sign, state_word
 from ...widgets.bars import Heading, KeyBar, TopBar
 from ...widgets.table import Table
 from .hosts import HostLine, host_columns, host_lines
@@ -79,7 +79,7 @@ class FleetScreen(JobActs):
         for code in ("running", "waiting", "staging", "queued", "paused", "failed", "lost", "succeeded"):
             if code in counts:
                 mark, tone = sign(code)
-                note += [(f"{mark} {counts[code]} ", tone), (f"{_(code)}  ", "dim")]
+                note += [(f"{mark} {counts[code]} ", tone), (f"{state_word(code)}  ", "dim")]
         self.query_one("#jobs-head", Heading).say(*note)
         reached = sum(line.info.state == "reachable" or line.info.name == "local" for line in host_lines(data))
         told = _("{reached} of {count} can be reached", reached=reached, count=len(data.hosts))

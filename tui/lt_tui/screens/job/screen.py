@@ -231,12 +231,12 @@ class JobScreen(JobActs):
             self.attempt = now % self.data.job.attempt + 1
             self._show_tab(self.query_one(TabLine).current)
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """In the log: look for something."""
         if self.log_view is not None:
-            self.prompt("/", self._find)
+            await self.prompt("/", self._find)
         else:
-            super().action_filter()
+            await super().action_filter()
 
     def _filter(self, table: Any, text: str) -> None:
         if self.log_view is None:

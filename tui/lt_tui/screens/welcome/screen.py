@@ -46,7 +46,7 @@ class WelcomeScreen(Page):
     def retranslate(self) -> None:
         """The text in the language of now."""
         choices = (
-            ("i", _("import hosts from ~/.ssh/config"), _("contacts nobody; you choose what to keep")),
+            ("i", _("import hosts from ~/.ssh/config"), _("contacts nobody; what it names becomes a host")),
             ("a", _("add a host you can SSH into"), _("shows its key, logs in once, looks around")),
             ("d", _("run the demo on this machine"), _("a tiny model, trained for real, about a minute")),
         )
