@@ -17,6 +17,7 @@ from .language import language
 
 _MODULES = {"en": "english", "zh": "chinese"}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_TWO_STOPS = re.compile(r"(?<![.])([.。])[.。]$")  # a value that is a sentence already
 _FIELD = re.compile(r"\{(\w+)")
 
 
@@ -116,7 +117,8 @@ def phrase(key: str, lang: str | None = None, **params: Any) -> str:
 def fill(template: str, params: Mapping[str, Any]) -> str:
     """`template` with its `{fields}`. A part in `[brackets]` falls away if one of its fields is missing or empty."""
 
-    return _Filler().vformat(_chosen(template, params), (), params)
+    text = _Filler().vformat(_chosen(template, params), (), params)
+    return _TWO_STOPS.sub(r"\1", text)
 
 
 def _chosen(template: str, params: Mapping[str, Any]) -> str:
@@ -192,7 +194,7 @@ def _shown(value: Any) -> str:
         return ", ".join(f"{safe(str(key))} {_shown(item)}" for key, item in value.items())
     if isinstance(value, float):
         return f"{value:g}"
-    return safe(str(value))
+    return safe(str(value)).strip()
 
 
 def _details(params: Mapping[str, Any], lang: str) -> list[str]:

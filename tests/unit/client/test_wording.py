@@ -78,7 +78,7 @@ def test_an_unknown_code_is_shown_readably_and_harmless() -> None:
 
 def test_what_a_host_says_is_made_safe() -> None:
     said = say(LtError("host_unreachable", host="a", why="no\x1b]52;c;eA==\x07 way\n"), "en")
-    assert said.message == "Host a can't be reached: no way ."
+    assert said.message == "Host a can't be reached: no way."
 
 
 def test_a_code_for_why_is_put_in_words() -> None:
@@ -94,6 +94,11 @@ def test_a_command_to_type_has_a_placeholder_for_what_is_not_known() -> None:
     known = LtError("no_such_checkpoint", job="a", name="x")
     assert "lt show a" in say(known, "en").next
     assert "lt show JOB" in say(LtError("no_such_checkpoint", name="x"), "en").next
+
+
+def test_a_value_that_ends_its_sentence_gets_no_second_stop() -> None:
+    assert fill("It failed: {why}.", {"why": "no room.\n"}) == "It failed: no room."
+    assert fill("It failed: {why}.", {"why": "and so on ..."}) == "It failed: and so on ...."
 
 
 def test_one_file_is_one_file() -> None:
