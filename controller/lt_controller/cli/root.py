@@ -32,6 +32,7 @@ COMMANDS = {
     "pull": ("control", "pull", "bring checkpoints home now"),
     "rm": ("control", "rm", "forget an ended job and delete its files on the host"),
     "ssh": ("ssh", "ssh", "a shell on a host, or one command there"),
+    "estimate": ("estimate", "estimate", "the memory that a recipe takes, and whether a host's GPU has it"),
     "recipe": ("recipe", "recipe", "the gallery, and recipes of yours: ls, show, check, new"),
     "controller": ("controller", "controller", "the background process: run, start, status, stop"),
     "doctor": ("doctor", "doctor", "what is fit on this machine, and what is not"),

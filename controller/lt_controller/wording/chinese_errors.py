@@ -78,7 +78,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     "incomplete": ("{name} 有 {count} 个文件没有到达主机。", "重新提交"),
     "cache_damaged": ("lt 缓存中的 {path} 无法读取：{why}。", "重新提交，会重新生成"),
     "bad_manifest": ("{name}[{path}] 的文件清单不可信[：{why}]。", "lt host check {host}"),
-    "model_config_missing": ("读不到 {model} 的配置：{why}。", "指定它的 config.json：lt estimate RECIPE --config FILE"),
+    "model_config_missing": (
+        "读不到 {model} 的配置：{why}。",
+        "指定它的 config.json：lt estimate RECIPE --config FILE",
+    ),
     "bad_time": ("{value} 不是时间长度。", "写成 90s、30m 或 12h"),
     "raw_to_terminal": ("--raw 会原样输出日志字节，而终端会执行其中的控制序列。", "lt logs {job} --raw > FILE"),
     # 主机

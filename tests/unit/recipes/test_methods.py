@@ -82,12 +82,12 @@ def test_extending_lays_block_over_block_and_null_takes_away(tmp_path: Path) -> 
     (tmp_path / "base.yaml").write_text("extends: sft-lora\ntrain: {learning_rate: 1e-3}\neval: null\nsave: null\n")
     mine = tmp_path / "below" / "mine.yaml"
     mine.parent.mkdir()
-    mine.write_text("extends: [../base.yaml, 24gb]\nadapter: {r: 8}\ndatasets: [{path: ../rows.jsonl, type: alpaca}]\n")
+    mine.write_text("extends: [../base.yaml, 16gb]\nadapter: {r: 8}\ndatasets: [{path: ../rows.jsonl, type: alpaca}]\n")
     made = load(mine)
     assert made.adapter is not None
     assert (made.adapter.r, made.adapter.alpha) == (8, 32)
     assert made.train.learning_rate == 1e-3
-    assert made.train.per_device_train_batch_size == 1  # the preset's
+    assert made.train.gradient_accumulation_steps == 4  # the preset's
     assert not made.eval.active
     assert [entry.type for entry in made.datasets] == ["alpaca"]
 
