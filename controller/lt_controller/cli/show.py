@@ -7,6 +7,7 @@ import click
 from ..client import Client, Job
 from ..client.details import Attempt, Checkpoint, Event
 from ..client.models import Reachability, as_dict
+from ..display import safe
 from ..wording import event, phrase, say, state, why
 from ..wording.say import duration, size
 from .common import json_option
@@ -111,6 +112,9 @@ def _checkpoints(found: list[Checkpoint]) -> None:
         right=(1, 2, 3),
         spare=("SIZE", "METRIC"),
     )
+    for item in found:
+        if item.error and item.pull_state != "pulled":
+            note(f"{safe(item.name)}: {say(item.error).message}")
 
 
 def _events(found: list[Event], several: bool) -> None:

@@ -35,6 +35,13 @@ def test_a_long_why_does_not_tear_the_list_apart(store: Store, lt: Lt) -> None:
     assert "very long " * 39 in lt("show", "one").out
 
 
+def test_show_says_why_a_checkpoint_does_not_come_home(store: Store, lt: Lt) -> None:
+    job = store.job("one", "succeeded", pull_state="pending")
+    full = {"code": "disk_full", "params": {"where": "laptop", "path": "/home", "free": 4096}}
+    store.checkpoint(job, "checkpoint-1", 1, pull_state="pending", error=full)
+    assert "checkpoint-1: The disk is full on this machine: /home" in lt("show", "one").err
+
+
 def test_ps_json_has_the_states_codes(store: Store, lt: Lt) -> None:
     job = store.job("one", "timed_out")
     (found,) = json.loads(lt("ps", "-a", "--json").out)
