@@ -17,6 +17,7 @@ COMMANDS = {
     "ls": ("recipe", "ls", "the gallery"),
     "show": ("recipe", "show", "a recipe's text"),
     "check": ("recipe", "check", "every problem of a recipe and its data, with file and line"),
+    "test": ("recipe", "test", "run a recipe on a tiny model, for a minute, on this machine"),
     "new": ("recipe", "new", "a recipe of your own, begun from the gallery"),
 }
 
@@ -81,6 +82,39 @@ def check(file: str, overrides: tuple[str, ...], as_json: bool) -> int:
     for key, path in paths.items():
         note(f"  {key}: {path}")
     return 0
+
+
+@click.command()
+@click.argument("name")
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--host", default="local", show_default=True, help="where to run it")
+def test(name: str, overrides: tuple[str, ...], host: str) -> int:
+    """Train a recipe (a file or a gallery name) for a few steps with a tiny model on the CPU: does it run at all?
+
+    The method, its settings, the adapter, the rewards and your data (or shipped data of its type) are the recipe's own;
+    the model, the batch and the lengths are small.
+    """
+    import json
+    import tempfile
+
+    from lt_recipes.loading import load
+    from lt_recipes.problems import RecipeError
+    from lt_recipes.tiny_version import tiny_version
+
+    from ..client import Client
+    from .follow import follow_job
+
+    try:
+        small = tiny_version(load(name, overrides, check_paths=False), Path.cwd())
+    except RecipeError as error:
+        raise _refused(name, error) from None
+    with tempfile.TemporaryDirectory(prefix="lt-test-") as folder, Client() as client:
+        # JSON is YAML too.
+        file = Path(folder) / f"test-{Path(name).stem}.yaml"
+        file.write_text(json.dumps(small.model_dump(mode="json")), encoding="utf-8")
+        job = client.submit(host, file)
+        emit(job.name)
+        return follow_job(client, job.id)
 
 
 @click.command()
