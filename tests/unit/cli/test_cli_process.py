@@ -31,7 +31,7 @@ HEAVY = (
 
 @pytest.fixture
 def environment(store: Store) -> dict[str, str]:
-    return {**os.environ, "LT_HOME": str(store.home.path), "LT_LANG": "en", "PYTHONFAULTHANDLER": "1"}
+    return {**os.environ, "LT_HOME": str(store.home.path), "LT_LANG": "en", "LT_LINGER": "3", "PYTHONFAULTHANDLER": "1"}
 
 
 def run(*words: str, env: dict[str, str], **named: object) -> subprocess.CompletedProcess[str]:
