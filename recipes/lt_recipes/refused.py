@@ -112,7 +112,6 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
         "use_cpu": ("the CPU is used when no GPU is asked for", "write resources: {gpus: 0}"),
         # What lt does itself, and what would work against it.
         "output_dir": _ONE_OUTPUT,
-        "report_to": _ALL_METRICS,
         "run_name": ("the job's name is the run's name", "leave it out, or use lt submit --name"),
         "project": _ALL_METRICS,
         "trackio_space_id": _ALL_METRICS,

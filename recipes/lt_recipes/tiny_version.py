@@ -33,7 +33,17 @@ _MODEL = {
     "num_key_value_heads": 2,
     "max_position_embeddings": 512,
 }
-_NEEDS_GPU = ("optim", "optim_args", "use_liger_kernel", "liger_kernel_config", "tf32", "fp16", "bf16", "torch_compile")
+_NEEDS_GPU = (
+    "optim",
+    "optim_args",
+    "use_liger_kernel",
+    "liger_kernel_config",
+    "tf32",
+    "fp16",
+    "bf16",
+    "torch_compile",
+    "report_to",
+)
 _MANY_GPUS = ("fsdp", "fsdp_config", "deepspeed", "accelerator_config", "dataloader_num_workers")
 _ELSEWHERE = ("model", "judge")  # rewards that need what a test has not
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+from typing import Sequence
 
 _OFF = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "DO_NOT_TRACK": "1",
-    "WANDB_MODE": "disabled",
     "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     "TQDM_DISABLE": "1",
     "TOKENIZERS_PARALLELISM": "false",
@@ -20,6 +21,14 @@ def quiet_environment() -> None:
     """Sets what the libraries read when they are imported; what the job's own variables say stays."""
     for name, value in _OFF.items():
         os.environ.setdefault(name, value)
+
+
+def prepare_trackers(names: Sequence[str], events: Path) -> None:
+    """Before the libraries are imported: only the trackers that the recipe names may write, TensorBoard to `events`."""
+    if "wandb" not in names:
+        os.environ.setdefault("WANDB_MODE", "disabled")
+    if "tensorboard" in names:
+        os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(events))
 
 
 def plain_log() -> None:

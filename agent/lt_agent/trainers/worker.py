@@ -14,7 +14,7 @@ from .failures import Stopped, TrainingFailure, classify, record
 from .hang import Watch, ending
 from .hub import settle_reach
 from .job import WorkerJob, is_main, load_job, say
-from .quiet import quiet_environment
+from .quiet import prepare_trackers, quiet_environment
 from .registry import MODULES, missing_modules, trainer_for
 
 
@@ -45,6 +45,7 @@ def _train(job: WorkerJob) -> None:
             f"{', '.join(absent)} not installed in {sys.executable}; give the recipe an env: with {job.method}'s lock, "
             "or name a Python that has them",
         )
+    prepare_trackers(job.section("train").get("report_to") or (), job.paths.path / "tensorboard")
     python = ".".join(str(part) for part in sys.version_info[:3])
     say("  ".join([f"method {job.method}", f"python {python}", *(f"{k} {v}" for k, v in versions().items())]))
     requests = Requests(job.paths)
@@ -70,6 +71,7 @@ def _train(job: WorkerJob) -> None:
 
 def _absent_modules(job: WorkerJob) -> list[str]:
     wanted = [*MODULES, *(["peft"] if job.recipe.get("adapter") else [])]
+    wanted += list(job.section("train").get("report_to") or ())
     wanted += ["bitsandbytes"] if job.section("model").get("load_in_4bit") else []
     return missing_modules(wanted)
 

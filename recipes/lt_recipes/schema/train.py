@@ -7,9 +7,9 @@ against the installed ones. What is left out on purpose, and why, stands in `ref
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from .base import Count, Fraction, Natural, NotNegative, Positive, Steps, Text, TextOrList, WrittenSection
 
@@ -27,7 +27,12 @@ Scheduler = Literal[
     "warmup_stable_decay",
     "greedy",
 ]
+Tracker = Literal["wandb", "mlflow", "trackio", "swanlab", "tensorboard"]
 Sampling = Literal["random", "sequential", "group_by_length"]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
 
 
 class TrainSection(WrittenSection):
@@ -109,6 +114,10 @@ class TrainSection(WrittenSection):
     logging_first_step: bool | None = Field(default=None, description="log the first step too")
     include_num_input_tokens_seen: bool | None = Field(
         default=None, description="count tokens; costs a gather per step"
+    )
+
+    report_to: Annotated[list[Tracker], BeforeValidator(_as_list)] | None = Field(
+        default=None, description="trackers to write to beside lt's own metrics; needs them in env.packages"
     )
 
     # evaluation

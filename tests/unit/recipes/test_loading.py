@@ -63,7 +63,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         ("train: {eval_steps: 5}", "write eval: {eval_steps"),
         ("train: {logging_nan_inf_filter: true}", "hide a loss that became NaN"),
         ("train: {auto_find_batch_size: true}", "effective batch"),
-        ("train: {report_tp: wandb}", "lt stores every metric itself"),
+        ("train: {push_to_hbu: wandb}", "uploads nothing"),
         ("train: {push_to_hub: true}", "uploads nothing"),
         ("adapter: {type: lora, lora_alpha: 3}", "write alpha: 32"),
         ("learning_rate: 1", "it belongs to train: train.learning_rate"),

@@ -115,3 +115,11 @@ def test_an_adapter_of_an_earlier_job_is_trained_further_against_what_it_was(met
     second = Attempt(tmp_path / "3", recipe, resume=whole.paths.out / "checkpoint-4", step=4)
     assert second.run_inside() == 0, second.failure()
     assert second.losses() == {step: loss for step, loss in whole.losses().items() if step > 4}
+
+
+def test_a_tracker_that_is_not_installed_is_told_before_anything_slow(tmp_path: Path) -> None:
+    if not missing_modules(["swanlab"]):
+        pytest.skip("it is installed")
+    attempt = Attempt(tmp_path / "a", method_recipe(tmp_path, "sft", train={"report_to": ["swanlab"]}))
+    assert attempt.run_inside() == 1
+    assert "swanlab not installed" in (attempt.failure() or {})["message"]

@@ -101,10 +101,10 @@ def test_without_intervals_it_saves_and_evaluates_after_each_epoch(tmp_path: Pat
 
 def test_unknown_and_reserved_arguments_are_all_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(TrainingFailure) as caught:
-        arguments(tmp_path, Device("cpu", bf16=False), {"learning_rat": 1, "report_to": "wandb"})
+        arguments(tmp_path, Device("cpu", bf16=False), {"learning_rat": 1, "output_dir": "x"})
     assert caught.value.reason == "bad_recipe"
     assert "did you mean learning_rate?" in caught.value.message
-    assert "train.report_to is not for recipes" in caught.value.message
+    assert "train.output_dir is not for recipes" in caught.value.message
 
 
 def test_patience_ends_after_so_many_evaluations_without_gain() -> None:
