@@ -85,7 +85,8 @@ def settle(client: Client, request: Request, what: str, job: Job, wait: float = 
             note(phrase("done", what=what))  # it never reached its host, or it was quick
             return request
         kept = str(home) if job.pull_state == "pulled" else ""
-        note(phrase(f"done_{request.kind}", what=what, job=job.name, host=host, home=kept))
+        there = host if client.has_host(host) else ""
+        note(phrase(f"done_{request.kind}", what=what, job=job.name, host=there, home=kept))
         return request
     reach = client.reachability().get(host)
     known = reach.state if reach is not None and reach.state != "reachable" else None

@@ -36,6 +36,12 @@ class Connected:
         """Closes the database. The controller goes on for as long as it has work."""
         self._db.close()
 
+    def has_host(self, name: str) -> bool:
+        """Whether the inventory has this host (still). Raises LtError `hosts_file_invalid`."""
+        from lt_inventory.hosts_file import HostsFile
+
+        return name in HostsFile(self.home.hosts_file).load()
+
     def _call(self, op: str, timeout: float = 120.0, **params: Any) -> Any:
         from .socket import call_ensured
 

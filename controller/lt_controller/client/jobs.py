@@ -235,10 +235,11 @@ class JobCalls(Connected):
     def remove(self, ref: str, *, discard: bool = False) -> Request:
         """Forgets a resting job and deletes its folder on the host; what came home stays.
 
-        Raises LtError `job_alive`, and `not_yet_home` if a checkpoint is on the host alone, unless `discard`.
+        Raises LtError `job_alive`, and `not_yet_home` if a checkpoint is on the host alone, unless `discard`. With
+        `discard` a job whose host has left the inventory is forgotten whatever its state: nobody can ask that host.
         """
         job = self.job(ref)
-        if not job.resting:
+        if not job.resting and not (discard and not self.has_host(job.host)):
             raise LtError("job_alive", job=job.name, state=job.state)
         return self._ask("remove", job.id, {"discard": discard, "by": person()}, host=job.host)
 

@@ -17,6 +17,8 @@ from lt_agent.protocol.errors import LtError, error_from_dict
 
 from ..home import Home
 
+LOG_LIMIT = 4 << 20  # bytes; a larger log of the controller is put aside when the next one starts
+LONGEST_PAUSE = 0.2  # seconds between two looks whether it answers
 START_SECONDS = 15.0  # a cold disk and a busy machine included; a warm start takes about half a second
 _LINE_LIMIT = 32 << 20
 JOB_VARIABLES = frozenset({"LT_JOB", "LT_ATTEMPT", "LT_OUT", "LT_METRICS"})
@@ -92,11 +94,33 @@ def ensure(home: Home) -> None:
     if _answers(home):
         return
     home.make()
+    process = _start(home)
+    deadline = time.monotonic() + START_SECONDS
+    pause = 0.02
+    while time.monotonic() < deadline:
+        if _answers(home):
+            return
+        if process.poll() == 0 and pause == LONGEST_PAUSE:
+            # It left to another, which was starting at the same moment and answers soon, or was itself about to leave.
+            process = _start(home)
+        elif process.poll() not in (None, 0):
+            break
+        time.sleep(pause)
+        pause = min(LONGEST_PAUSE, pause * 1.3)
+    if _answers(home):
+        return
+    raise LtError("controller_start_failed", log=str(home.controller_log), tail=_tail(home))
+
+
+def _start(home: Home) -> subprocess.Popen[bytes]:
     # Started from inside a job it must not carry the job's marker: the job's end would be its end, too.
     environment = {key: value for key, value in os.environ.items() if key not in JOB_VARIABLES}
+    with contextlib.suppress(OSError):
+        if home.controller_log.stat().st_size > LOG_LIMIT:
+            home.controller_log.replace(home.controller_log.with_suffix(".log.1"))
     log = os.open(home.controller_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "lt_controller.engine", "--home", os.fspath(home.path)],
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -107,19 +131,6 @@ def ensure(home: Home) -> None:
         )
     finally:
         os.close(log)
-    deadline = time.monotonic() + START_SECONDS
-    pause = 0.02
-    while time.monotonic() < deadline:
-        if _answers(home):
-            return
-        # It may leave at once because another was starting at the same moment: that one answers soon.
-        if process.poll() not in (None, 0):
-            break
-        time.sleep(pause)
-        pause = min(0.2, pause * 1.3)
-    if _answers(home):
-        return
-    raise LtError("controller_start_failed", log=str(home.controller_log), tail=_tail(home))
 
 
 def call_ensured(home: Home, op: str, timeout: float = 120.0, **params: Any) -> Any:

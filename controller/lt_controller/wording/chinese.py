@@ -184,7 +184,7 @@ PHRASES: dict[str, str] = {
     "done_save": "{what}：已告知 {host}；下一步时保存",
     "done_pull": "{what}：正在取回；lt wait {job} --pulled 等到全部取回",
     "done_resume": "{what}：继续运行；lt logs {job} -f",
-    "done_rm": "{what}：已忘记，{host} 上的文件已删除[；取回的内容仍在 {home}]",
+    "done_remove": "{what}：已忘记[，{host} 上的文件已删除][；取回的内容仍在 {home}]",
     "not_added": "没有添加 {host}。",
     "no_gpu": "没有 GPU",
     "yes": "是",

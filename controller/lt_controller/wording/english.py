@@ -130,7 +130,7 @@ PHRASES: dict[str, str] = {
     "done_save": "{what}: {host} has been told; it saves at its next step",
     "done_pull": "{what}: on the way; lt wait {job} --pulled returns when all is at home",
     "done_resume": "{what}: it goes on; lt logs {job} -f",
-    "done_rm": "{what}: forgotten, and deleted on {host}[; what came home stays in {home}]",
+    "done_remove": "{what}: forgotten[, and deleted on {host}][; what came home stays in {home}]",
     "not_added": "{host} was not added.",
     "no_gpu": "no GPU",
     "yes": "yes",

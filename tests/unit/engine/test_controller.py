@@ -1,0 +1,89 @@
+"""The controller's loop in this process: how it leaves, and what it does not trip over."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from pathlib import Path
+
+import pytest
+
+from lt_agent.protocol.records import JobSpec, to_dict
+from lt_agent.protocol.ulid import new_ulid
+from lt_controller.client.database import write_intent
+from lt_controller.client.socket import call
+from lt_controller.engine import controller as engine
+from lt_controller.engine.controller import Controller
+from lt_controller.engine.server import Server
+from lt_controller.home import Home
+from support.store import Store
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    store = Store(tmp_path / "home")
+    store.close()
+    return store.home
+
+
+def submit(home: Home) -> None:
+    """What a client writes, for a host that is not in the inventory."""
+    spec = JobSpec(job=new_ulid(), attempt=1, name="j", owner="me", kind="command", argv=("true",))
+    write_intent(home.database, "submit", spec.job, {"spec": to_dict(spec), "host": "nowhere"})
+
+
+def jobs(home: Home) -> int:
+    store = Store(home.path)
+    try:
+        return int(store.db.execute("SELECT count(*) FROM jobs").fetchone()[0])
+    finally:
+        store.close()
+
+
+def test_an_intent_that_comes_as_the_door_is_shut_is_seen(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    shut = Server.close
+    late = iter([submit])
+
+    def knock_then_shut(server: Server) -> None:
+        for submit in late:
+            submit(home)
+            assert call(home, "wake", 10.0) == {}  # the client is content, and goes
+        shut(server)
+
+    monkeypatch.setattr(Server, "close", knock_then_shut)
+    Controller(home, linger=0).run()
+    assert jobs(home) == 1
+
+
+def test_a_successor_waits_for_a_controller_that_is_leaving(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    with home.controller_lock.open("w") as leaving:  # it holds the lock, and listens no more
+        fcntl.flock(leaving, fcntl.LOCK_EX)
+        monkeypatch.setattr(engine, "TURN_LIMIT", 0.3)
+        with pytest.raises(BlockingIOError):
+            Controller(home, linger=0)
+        monkeypatch.setattr(engine, "TURN_LIMIT", 20.0)
+        threading.Timer(0.3, lambda: fcntl.flock(leaving, fcntl.LOCK_UN)).start()
+        Controller(home, linger=0).run()
+
+
+def test_an_intent_that_cannot_be_read_stops_none_after_it(home: Home) -> None:
+    write_intent(home.database, "submit", new_ulid(), {"spec": {"created_at": "x"}, "host": 5})
+    write_intent(home.database, "submit", new_ulid(), {"spec": None})
+    submit(home)
+    Controller(home, linger=0).run()
+    assert jobs(home) == 1
+
+
+def test_an_inventory_that_cannot_be_read_fails_no_request(home: Home) -> None:
+    submit(home)
+    Controller(home, linger=0).run()
+    home.hosts_file.write_text("[[[")
+    store = Store(home.path)
+    job = store.db.execute("SELECT id FROM jobs").fetchone()[0]
+    store.insert("intents", id="i", kind="stop", job_id=job, created_at="")
+    Controller(home, linger=0).run()
+    assert store.db.execute("SELECT state FROM intents WHERE id='i'").fetchone() == ("pending",)
+    home.hosts_file.write_text("")
+    Controller(home, linger=0).run()
+    assert store.db.execute("SELECT state FROM intents WHERE id='i'").fetchone() == ("done",)
+    store.close()
