@@ -262,3 +262,14 @@ class SampleFleet:
         data = ("\n".join(log) + "\n").encode()
         self.insert("logs", job_id=job, attempt=1, offset=0, data=data)
         self.db.execute("UPDATE attempts SET log_cursor=? WHERE job_id=?", (len(data), job))
+
+
+def main() -> None:
+    """`python -m benchmarks.sample_fleet FOLDER`: such a home, to look at: `LT_HOME=FOLDER lt`."""
+    import sys
+
+    SampleFleet(Path(sys.argv[1])).close()
+
+
+if __name__ == "__main__":
+    main()

@@ -45,7 +45,8 @@ class LtApp(App[None]):
     COMMANDS: ClassVar[set[Any]] = {_palette}
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("colon", "jump", "Go to", key_display=":", id="go.jump"),
+        # With priority the app itself opens the line, and what is typed right after waits for it.
+        Binding("colon", "jump", "Go to", key_display=":", id="go.jump", priority=True),
         Binding("question_mark", "go('help')", "Help", key_display="?", id="go.help"),
         Binding("left_square_bracket", "history(-1)", "Back", show=False, key_display="[", id="go.previous"),
         Binding("right_square_bracket", "history(1)", "Forward", show=False, key_display="]", id="go.next"),
@@ -205,6 +206,10 @@ class LtApp(App[None]):
         place = Place(kind, name)
         if kind in SCREENS and (self.page is None or self.page.place != place):
             self.go(place)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a line that is typed, `:` is a letter."""
+        return not (action == "jump" and (self.page is None or self.page.typing))
 
     async def action_jump(self) -> None:
         """Opens the line for `:`."""

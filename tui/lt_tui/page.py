@@ -39,7 +39,7 @@ class Page(Screen[None]):
     AUTO_FOCUS = "Table, Input, LogView"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False, id="go.back"),
-        Binding("slash", "filter", "Filter", key_display="/", id="page.filter"),
+        Binding("slash", "filter", "Filter", key_display="/", id="page.filter", priority=True),
         Binding("y", "copy", "Copy", show=False, id="page.copy"),
         Binding("ctrl+s", "export", "Export", show=False, id="page.export"),
         Binding("ctrl+r", "reread", "Read again", show=False, id="page.reread"),
@@ -163,6 +163,15 @@ class Page(Screen[None]):
             self.filter_by("")
         else:
             await self.lt.action_back()
+
+    @property
+    def typing(self) -> bool:
+        """A text is being typed."""
+        return self.focused is not None and type(self.focused).__name__ == "Input"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In a line that is typed, `/` is a letter."""
+        return not (action == "filter" and self.typing)
 
     async def action_filter(self) -> None:
         """Opens the filter's line."""
