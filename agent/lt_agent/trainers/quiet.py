@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Sequence
@@ -21,6 +22,8 @@ def quiet_environment() -> None:
     """Sets what the libraries read when they are imported; what the job's own variables say stays."""
     for name, value in _OFF.items():
         os.environ.setdefault(name, value)
+    # PEFT imports it where it is installed, and on a CPU it tells what it could not load from the hub.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def prepare_trackers(names: Sequence[str], events: Path) -> None:
