@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.harness import Row, bench
 from benchmarks.report import kept_reasons, markdown, show
 
-MEASURES = ("startup", "submit", "log_latency", "log_volume", "pull", "many_jobs", "footprint", "methods")
+MEASURES = ("startup", "submit", "log_latency", "log_volume", "pull", "many_jobs", "footprint", "methods", "tui")
 RESULTS = Path(__file__).with_name("results.md")
 
 
