@@ -24,7 +24,7 @@ from .offline import settle_unreachable
 from .pulling import Pulling
 
 PASS_EVERY = 10.0  # seconds between two looks at what is due: the floor under the wake-ups
-UNWRITABLE_PAUSE = 30.0  # seconds, where not even a failure can be noted
+UNWRITABLE_PAUSE = 10.0  # seconds, where not even a failure can be noted
 REFUSED = frozenset({"login_failed", "host_key_changed", "host_key_unknown", "key_unusable"})
 
 
