@@ -98,10 +98,13 @@ class Bench:
     # --- lt ---
 
     def lt(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Runs `lt`; raises CalledProcessError if it fails."""
-        return subprocess.run(
-            [LT, *words], check=True, capture_output=True, text=True, env=self.environment, cwd=self.work, timeout=600
+        """Runs `lt`; raises RuntimeError with what it said if it fails."""
+        done = subprocess.run(
+            [LT, *words], check=False, capture_output=True, text=True, env=self.environment, cwd=self.work, timeout=600
         )
+        if done.returncode != 0:
+            raise RuntimeError(f"lt {' '.join(words)} -> {done.returncode}: {done.stdout}{done.stderr}")
+        return done
 
     def run(self, *argv: str, options: Sequence[str] = ()) -> str:
         """`lt run bench OPTIONS -- ARGV`; the job's name."""
