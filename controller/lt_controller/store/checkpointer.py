@@ -9,6 +9,7 @@ from pathlib import Path
 from ..journal import note
 
 EVERY = 16 << 20  # bytes written between two checkpoints
+LIMIT = 128 << 20  # bytes of WAL from which the writer has to give way
 
 
 class Checkpointer:
@@ -23,6 +24,7 @@ class Checkpointer:
         self._written = 0
         self._due = threading.Event()
         self._closing = False
+        self._too_long = False
         self._thread = threading.Thread(target=self._loop, name="checkpointer", daemon=True)
         self._thread.start()
 
@@ -33,6 +35,16 @@ class Checkpointer:
             self._written = 0
             self._due.set()
 
+    def give_way(self, db: sqlite3.Connection) -> None:
+        """To be called by the writer between two commits; does something only when the WAL has grown too long.
+
+        SQLite begins it anew only after a checkpoint that nobody wrote behind, and a writer without pause never lets
+        that happen: the WAL would grow by all that is ever written. The thread has left little to do.
+        """
+        if self._too_long:
+            self._too_long = False
+            _fold(db)
+
     def close(self) -> None:
         """Ends the thread after the checkpoint under way."""
         self._closing = True
@@ -42,14 +54,21 @@ class Checkpointer:
     def _loop(self) -> None:
         db = sqlite3.connect(self._path, isolation_level=None, timeout=60)
         try:
+            page = int(db.execute("PRAGMA page_size").fetchone()[0])
             while True:
                 self._due.wait()
                 self._due.clear()
                 if self._closing:
                     return
-                try:
-                    db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                except sqlite3.Error as error:  # a full disk, say: the WAL keeps what it has, the next try comes
-                    note(f"checkpoint: {error}")
+                self._too_long = _fold(db) * page > LIMIT
         finally:
             db.close()
+
+
+def _fold(db: sqlite3.Connection) -> int:
+    """A passive checkpoint; how many pages the WAL has."""
+    try:
+        return int(db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1])
+    except sqlite3.Error as error:  # a full disk, say: the WAL keeps what it has, the next try comes
+        note(f"checkpoint: {error}")
+        return 0

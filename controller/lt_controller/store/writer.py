@@ -72,6 +72,7 @@ class Writer:
             if batch:
                 self._commit(batch)
                 self._checkpointer.written(sum(task.weight for task in batch) + SMALL_COMMIT)
+                self._checkpointer.give_way(self._db)
             if last:
                 self._checkpointer.close()
                 self._db.close()  # the last connection folds the WAL in

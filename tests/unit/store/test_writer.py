@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from lt_controller.store import checkpointer
 from lt_controller.store.writer import MAX_WAITING_BYTES, Writer
 
 
@@ -103,3 +104,15 @@ def test_a_fault_of_the_database_fails_its_batch_and_the_writer_goes_on(tmp_path
     assert writer.add("", put, "after").result(5) == "after"
     writer.close()
     assert names(tmp_path / "lt.db") == ["after"]
+
+
+def test_the_write_ahead_log_stays_short_under_writes_without_pause(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpointer, "EVERY", 1 << 20)
+    monkeypatch.setattr(checkpointer, "LIMIT", 4 << 20)
+    writer = Writer(tmp_path / "lt.db")
+    longest = 0
+    for n in range(400):  # 100 MiB
+        writer.add("", put, f"{n:010}" + "x" * (1 << 18), weight=1 << 18)
+        longest = max(longest, (tmp_path / "lt.db-wal").stat().st_size)
+    writer.close()
+    assert longest < 60 << 20
