@@ -81,13 +81,18 @@ class HostCalls(Connected):
     def edit_host(self, name: str, changes: Mapping[str, Any]) -> HostInfo:
         """Changes settings by their keys in `hosts.toml`; None takes one back to its default. Comments stay.
 
-        Raises LtError `no_such_host`, `host_setting_invalid`.
+        Raises LtError `no_such_host`, `host_setting_invalid`, and `setting_in_use` for a folder that live jobs lie in:
+        where they are not found, nobody can stop them or prove how they ended.
         """
         from lt_inventory.fields import settings_of
 
         before = self.host(name).host
         settings = {**settings_of(before), **changes}
         host = self.make_host(name, {key: value for key, value in settings.items() if value is not None})
+        moved = [key for key in ("root", "lease_dir") if getattr(host, key) != getattr(before, key)]
+        live = [job.name for job in queries.jobs(self._db, host=name)] if moved else []
+        if live:
+            raise LtError("setting_in_use", host=name, key=moved, jobs=live[:8], count=len(live))
         self._file().update(host)
         self._try_again(name)
         return self.host(name)

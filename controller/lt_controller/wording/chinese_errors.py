@@ -100,6 +100,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "{host} 上有 {count} 个任务在运行或等待：{jobs}。",
         "先用 lt stop 停止；--force 会忘记主机而让任务继续运行",
     ),
+    "setting_in_use": (
+        "现在不能修改 {host} 的 {key}：有 {count} 个任务在那里（{jobs}）。",
+        "先用 lt wait 等待或用 lt stop 停止它们",
+    ),
     "host_is_jump": (
         "{jumps} 要经过 {host} 才能到达。",
         "用 lt host edit NAME --jump … 换一条路；--force 仍然忘记 {host}",

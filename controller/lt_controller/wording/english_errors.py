@@ -125,6 +125,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "{count} jobs run or wait on {host}: {jobs}.",
         "lt stop them first; --force forgets the host and leaves them running",
     ),
+    "setting_in_use": (
+        "{key} of {host} can't be changed now: {count} of its jobs lie there ({jobs}).",
+        "lt wait or lt stop them first",
+    ),
     "host_is_jump": (
         "{jumps} are reached through {host}.",
         "lt host edit NAME --jump … gives them another way; --force forgets {host} all the same",

@@ -60,6 +60,14 @@ def test_a_missing_ssh_config_and_a_dry_run_are_told_as_such(store: Store, lt: L
     lt("host", "show", "lab", code=4)
 
 
+def test_the_folders_of_live_jobs_stay_where_they_are(store: Store, lt: Lt) -> None:
+    store.home.hosts_file.write_text("[hosts.box]\naddress = 'box.example'\n")
+    store.job("alive", host="box")
+    done = lt("host", "edit", "box", "--lease-dir", "/var/tmp/other", "--root", "/data/lt", code=1)
+    assert "root, lease_dir" in done.err and "alive" in done.err
+    lt("host", "edit", "box", "--slots", "2")
+
+
 def test_a_host_that_others_go_through_is_kept(store: Store, lt: Lt) -> None:
     store.home.hosts_file.write_text("[hosts.gate]\naddress = 'g'\n[hosts.inner]\naddress = 'i'\njump = ['gate']\n")
     assert "inner" in lt("host", "rm", "gate", code=2).err
