@@ -85,12 +85,14 @@ def test_from_the_first_run_to_a_pulled_checkpoint(laptop: Laptop, tmp_path: Pat
         terminal.sees("shows this key")
         terminal.sees("SHA256:")
         terminal.keys("y")
-        terminal.sees("Nothing of yours runs or waits here.")
+        terminal.sees("Nothing of yours runs or waits here.", 90)
 
         # Submit the tiny recipe there, longer than the test needs.
         terminal.keys("n")
         terminal.sees("all is well")
-        terminal.keys("/", "max_steps", "Enter")
+        terminal.keys("/")
+        terminal.sees("!not")
+        terminal.keys("max_steps", "Enter")
         terminal.loses("!not")  # the line in which one types has closed
         terminal.keys("Enter")
         terminal.sees("╭")
