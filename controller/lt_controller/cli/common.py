@@ -75,11 +75,16 @@ class Reading:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
-def settle(client: Client, request: Request, what: str, job: Job, wait: float = SETTLE_SECONDS) -> Request:
-    """Waits a moment for the request, and tells the person how it stands. Raises why it was refused."""
+def settle(client: Client, request: Request, what: str, job: Job, *, waited_for: bool = False) -> Request:
+    """Waits a moment for the request, and tells the person how it stands. Raises why it was refused.
+
+    With `waited_for` the caller goes on to wait for what was asked: no word on how to do that.
+    """
     host, home = job.host, client.home.run(job.name)
-    request = client.settle(request, wait)
+    request = client.settle(request, SETTLE_SECONDS)
     what = f"{what} {job.name}"
+    if not request.open and waited_for:
+        return request
     if not request.open:
         if request.kind in ("stop", "pause") and client.job(job.id).resting:
             note(phrase("done", what=what))  # it never reached its host, or it was quick

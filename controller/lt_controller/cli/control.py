@@ -103,7 +103,7 @@ def _each(refs: tuple[str, ...], what: str, ask: Callable[[Client, Job], Request
     with Client() as client:
         jobs = [client.job(ref) for ref in refs]
         asked = [(job, ask(client, job)) for job in jobs]
-        settled = [settle(client, request, what, job) for job, request in asked]
+        settled = [settle(client, request, what, job, waited_for=wait) for job, request in asked]
         if wait:
             for job in jobs:
                 rested = client.wait(job.id)
