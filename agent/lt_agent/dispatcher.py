@@ -30,7 +30,8 @@ from .stopping import OUTCOMES, read_stop
 from .tickets import Ticket
 from .watch import FLOOR
 
-LINGER = 2.0  # seconds without work after which it goes
+LINGER = 2.0  # seconds without work after which it goes, if nobody is connected who could bring some
+LONGEST_LINGER = 60.0  # seconds after which it goes all the same; to start anew takes a tenth of a second
 MISSES = 6  # supervisors that end without a claim, each after a pause twice as long, before the attempt is given up
 CLAIM_SECONDS = 5.0  # how long a fresh supervisor may take to claim its attempt
 LOG_LIMIT = 1 << 20  # bytes of dispatcher.log, which is begun anew beyond that
@@ -76,7 +77,7 @@ class _Dispatcher:
         self._missed: dict[str, tuple[int, float]] = {}  # by ticket: supervisors without a claim, when to try again
 
     def run(self) -> None:
-        """Until there has been nothing to do for `LINGER` seconds."""
+        """Until there has been nothing to do for a while."""
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -99,13 +100,24 @@ class _Dispatcher:
                 waiting = self._dispatch()
                 if waiting or self._children:
                     busy_at = time.monotonic()
-                elif time.monotonic() - busy_at >= LINGER:
+                elif self._may_go(time.monotonic() - busy_at):
                     return
-                self._pause(FLOOR if waiting or self._children else LINGER / 4)
+                self._pause(FLOOR)
         finally:
             signal.set_wakeup_fd(-1)
             for fd in self._own_fds[1:]:
                 os.close(fd)
+
+    def _may_go(self, idle: float) -> bool:
+        """Whether `idle` seconds without work are enough."""
+        if idle < LINGER:
+            return False
+        if idle >= LONGEST_LINGER:
+            return True
+        alone = locks.try_lock(self._lease.bridges)
+        if alone is not None:
+            os.close(alone)
+        return alone is not None
 
     def _dispatch(self) -> bool:
         """Grants what can be granted; whether tickets are left."""

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping
 
-from .. import __version__
+from .. import __version__, locks
 from ..protocol.errors import LtError
 from ..protocol.paths import AttemptPaths, HostRoot, LeaseDir
 from .delivery import Delivery
@@ -37,6 +37,7 @@ class Operations:
         self._delivery = delivery
         self._pins = Pins()
         self._owner = ""
+        self._presence: int | None = None  # the lock that keeps an idle dispatcher from leaving under us
         self._handlers: Dict[str, tuple[str, Handler]] = {
             "ping": (AT_ONCE, self._ping),
             "follow": (AT_ONCE, self._follow),
@@ -79,8 +80,10 @@ class Operations:
         judge_all(self._root, self._lease, self._agent_dir)
 
     def close(self) -> None:
-        """Lets go of all pins."""
+        """Lets go of all pins, and of the dispatcher."""
         self._pins.close()
+        if self._presence is not None:
+            os.close(self._presence)
 
     # -- on the loop's thread
 
@@ -115,6 +118,8 @@ class Operations:
         slots = request.get("slots")
         write_slots(self._lease, slots if isinstance(slots, int) and slots > 0 else max(1, len(uuids)), uuids)
         self.judge()
+        if self._presence is None:
+            self._presence = locks.lock(self._lease.bridges, 1.0, shared=True)
         return {
             "version": __version__,
             "time": time.time(),

@@ -182,6 +182,11 @@ class LeaseDir:
         return self.path / "dispatcher.lock"
 
     @property
+    def bridges(self) -> Path:
+        """Flocked, shared, by every bridge: while one is there, work may come at any moment."""
+        return self.path / "bridges"
+
+    @property
     def log(self) -> Path:
         return self.path / "dispatcher.log"
 

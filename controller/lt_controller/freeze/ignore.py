@@ -6,8 +6,10 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 #: Names that never travel, whatever the ignore files say.
 NEVER = frozenset(
@@ -107,4 +109,8 @@ def _read(path: Path, base: str, prefix: str, origin: str) -> tuple[Rules, ...]:
         lines = path.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return ()
+    if all(not line.strip() or line.startswith("#") for line in lines):
+        return ()  # git's own exclude file, as it is made: no need to load the matcher
+    from pathspec import GitIgnoreSpec
+
     return (Rules(GitIgnoreSpec.from_lines(lines), base, prefix, origin),)

@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 
+from lt_agent import locks, tickets
+from lt_agent.dispatcher import LINGER
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import JobSpec, to_dict
 from support.agent_host import AgentHost, ended, gone, log_has, running
 from support.bridge_client import BridgeClient
+from support.wait import until
 
 TICKER = "import time\nfor n in range(100000):\n    print('tick', n, flush=True)\n    time.sleep(0.001)\n"
 
@@ -55,6 +58,16 @@ def test_hello_tells_the_machine_and_its_jobs(host: AgentHost) -> None:
         assert first["machine"] and first["boot_id"] and first["python"] == sys.executable
         begin(client, host.spec("true"))
         assert [job["name"] for job in client.hello()["jobs"]] == ["a-job"]
+
+
+def test_an_idle_dispatcher_stays_while_a_bridge_is_there_and_leaves_after_it(host: AgentHost) -> None:
+    with connect(host) as client:
+        client.hello()
+        begin(client, host.spec("true"))
+        until(lambda: not tickets.names(host.lease) and locks.is_locked(host.lease.lock), 10)
+        with pytest.raises(AssertionError):
+            until(lambda: not locks.is_locked(host.lease.lock), LINGER + 2.5)
+    until(lambda: not locks.is_locked(host.lease.lock), 15, "the dispatcher leaves")
 
 
 def test_a_job_runs_from_start_to_exit(host: AgentHost) -> None:
