@@ -8,7 +8,7 @@ import signal
 import psutil
 import pytest
 
-from lt_controller.engine.steps import ControlStep, PullStep, SubmitStep
+from lt_controller.engine.steps import ControlStep, PullStep, Step, SubmitStep
 from support.laptop import Laptop, job_processes, tree_hashes
 from support.sshd import SshHost
 from support.wait import until
@@ -22,8 +22,7 @@ def test_a_controller_killed_within_a_submit_leaves_exactly_one_job(
 ) -> None:
     (laptop.work / "count.sh").write_text('echo ran >> "$HOME/count"\necho done\n')
     name = laptop.run("box", "sh", "count.sh", env={"LT_CRASH_AT": step.value})
-    until((laptop.home / f"crashed-{step.value}").exists, 30, f"the controller passes {step.value}")
-    until(lambda: laptop.controller() is None, 10, "the controller is dead")
+    _wait_for_crash(laptop, step)
 
     laptop.lt("wait", name)
     assert (box.sshd.home / "count").read_text() == "ran\n"
@@ -35,8 +34,7 @@ def test_a_controller_killed_within_a_submit_leaves_exactly_one_job(
 @pytest.mark.parametrize("step", list(PullStep), ids=lambda step: step.value)
 def test_a_controller_killed_within_a_pull_brings_it_home_whole(laptop: Laptop, box: SshHost, step: PullStep) -> None:
     name = laptop.run("box", "sh", "-c", SAVE, options=["--pull", "out/**"], env={"LT_CRASH_AT": step.value})
-    until((laptop.home / f"crashed-{step.value}").exists, 60, f"the controller passes {step.value}")
-    until(lambda: laptop.controller() is None, 10, "the controller is dead")
+    _wait_for_crash(laptop, step)
 
     laptop.lt("wait", name)
     until(lambda: laptop.job(name)["pull_state"] == "pulled", 30, "pulled")
@@ -104,6 +102,18 @@ def test_a_supervisor_that_is_killed_takes_its_job_along_and_is_called_lost(lapt
     ended = laptop.wait_state(name, "lost", timeout=90)
     assert ended["reason"] == "supervisor_killed"
     assert job_processes(job["id"]) == []
+
+
+def _wait_for_crash(laptop: Laptop, step: Step) -> None:
+    """The controller has passed the step and died of it; a waiting command may have started the next."""
+    marker = laptop.home / f"crashed-{step.value}"
+    until(marker.exists, 60, f"the controller passes {step.value}")
+
+    def dead() -> bool:
+        process = laptop.controller()
+        return process is None or process.create_time() > marker.stat().st_mtime
+
+    until(dead, 10, "the controller is dead")
 
 
 def _home_hashes(laptop: Laptop, name: str) -> dict[str, str]:
