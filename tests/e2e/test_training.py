@@ -62,7 +62,13 @@ def test_a_second_submit_of_the_same_data_sends_no_file_again(laptop: Laptop, bo
         laptop.wait_state(name, "cancelled", "succeeded", timeout=90)
 
 
-@pytest.mark.parametrize("recipe", ["tiny-sft", "tiny-sft-lora"])
+METHODS = ("dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo")
+OTHERS = [f"tiny-{method}{kind}" for method in METHODS for kind in ("", "-lora")]
+
+
+@pytest.mark.parametrize(
+    "recipe", ["tiny-sft", "tiny-sft-lora", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
+)
 def test_stopped_and_resumed_equals_straight_through(laptop: Laptop, box: SshHost, recipe: str) -> None:
     # Long enough a step that the pause falls into the middle.
     words = ["box", recipe, "train.max_steps=20", "save.save_steps=100", "train.gradient_accumulation_steps=8"]
