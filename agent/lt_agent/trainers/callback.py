@@ -38,6 +38,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         save_best: bool,
         tokens_restart: bool = True,
         resumable: bool = True,
+        round_steps: int = 1,
     ) -> None:
         self.stopped = False
         self.saved_step: int | None = None
@@ -54,6 +55,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         self._note = note
         self._save_best = save_best
         self._resumable = resumable
+        self._round_steps = round_steps  # steps that learn from one round of answers
         self._rate_from = (0, 0.0)
         self._rate: float | None = None
 
@@ -155,6 +157,8 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
             }
             seal(self._job, folder, note, word)
             say(f"saved {folder.name}")
+            if kind == "checkpoint" and step % self._round_steps:
+                say("it lies within a round of answers: a run resumed from it writes new ones")
 
     # -- helpers -------------------------------------------------------------------------------------------------
 

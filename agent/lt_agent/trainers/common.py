@@ -82,6 +82,7 @@ def train(
         save_best=evaluates and job.section("save").get("pull") == "best",
         tokens_restart=not method.counts_on,
         resumable=can_be_resumed(job.recipe),
+        round_steps=_round_steps(args),
     )
     watch.begin("tokenising")
     say(f"tokenising {len(data.train)} rows" + (f" and {len(data.eval)} to evaluate on …" if data.eval else " …"))
@@ -165,6 +166,12 @@ def _built(
         )
     except (ValueError, TypeError, NotImplementedError) as error:
         raise TrainingFailure("bad_recipe", f"{method.trainer} refuses: {error}") from error
+
+
+def _round_steps(args: Any) -> int:
+    """Steps that learn from one round of answers; TRL keeps the round in memory alone."""
+    passes = (getattr(args, "steps_per_generation", None) or 1) * (getattr(args, "num_iterations", None) or 1)
+    return max(1, passes // args.gradient_accumulation_steps)
 
 
 def _device(job: WorkerJob) -> Device:

@@ -74,6 +74,15 @@ def test_gspo_takes_the_published_clipping_range_unless_the_recipe_says_another(
     assert (METHOD.defaults["epsilon"], METHOD.defaults["epsilon_high"]) == (3e-4, 4e-4)
 
 
+def test_a_checkpoint_within_a_round_of_answers_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    block = {"steps_per_generation": 2, "num_generations": 2}
+    recipe = method_recipe(tmp_path, "grpo", "full", train={"max_steps": 4}, grpo=block, save={"save_steps": 1})
+    assert Attempt(tmp_path / "a", recipe).run_inside() == 0
+    said = capsys.readouterr().out.splitlines()
+    within = [said[n - 1] for n, line in enumerate(said) if "within a round of answers" in line]
+    assert within == ["saved checkpoint-1", "saved checkpoint-3"]
+
+
 def test_a_finished_reward_model_grades_the_answers_of_the_next_job(tmp_path: Path) -> None:
     graded = Attempt(tmp_path / "r", method_recipe(tmp_path, "reward", "full"))
     assert graded.run_inside() == 0, graded.failure()
