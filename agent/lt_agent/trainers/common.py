@@ -171,7 +171,7 @@ def _built(
 def _round_steps(args: Any) -> int:
     """Steps that learn from one round of answers; TRL keeps the round in memory alone."""
     passes = (getattr(args, "steps_per_generation", None) or 1) * (getattr(args, "num_iterations", None) or 1)
-    return max(1, passes // args.gradient_accumulation_steps)
+    return max(1, int(passes) // int(args.gradient_accumulation_steps))
 
 
 def _device(job: WorkerJob) -> Device:
