@@ -25,6 +25,7 @@ class Checkpointer:
         self._due = threading.Event()
         self._closing = False
         self._too_long = False
+        self._folding = threading.Lock()
         self._thread = threading.Thread(target=self._loop, name="checkpointer", daemon=True)
         self._thread.start()
 
@@ -42,8 +43,9 @@ class Checkpointer:
         that happen: the WAL would grow by all that is ever written. The thread has left little to do.
         """
         if self._too_long:
-            self._too_long = False
-            _fold(db)
+            with self._folding:  # of two checkpoints at once, one does nothing
+                self._too_long = False
+                _fold(db)
 
     def close(self) -> None:
         """Ends the thread after the checkpoint under way."""
@@ -60,7 +62,8 @@ class Checkpointer:
                 self._due.clear()
                 if self._closing:
                     return
-                self._too_long = _fold(db) * page > LIMIT
+                with self._folding:
+                    self._too_long = _fold(db) * page > LIMIT
         finally:
             db.close()
 
