@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lt_controller.client import Client
@@ -70,9 +71,12 @@ class Feed:
         while not self._closed.is_set():
             try:
                 with Client(self._home) as client:
+                    inventory = _stamp(client.home.hosts_file)
                     for topics in client.changes(_BEAT_SECONDS):
                         if self._closed.is_set():
                             return
+                        if (now := _stamp(client.home.hosts_file)) != inventory:
+                            inventory, topics = now, topics | {"hosts"}  # a file: the store does not tell of it
                         if topics:
                             self._app.post_message(Changed(topics))
             except Exception as error:
@@ -87,3 +91,12 @@ class Feed:
                 if client.jobs():
                     client.controller_start()
             self._closed.wait(_KEEP_SECONDS)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes when the file does."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size

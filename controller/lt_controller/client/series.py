@@ -19,6 +19,8 @@ class Series:
     values: array[float] = field(default_factory=lambda: array("d"))
     cursors: dict[int, int] = field(default_factory=dict)  # attempt → the last step that was read
 
+    gaps: bool = False  # some value is NaN
+
     def __len__(self) -> int:
         return len(self.steps)
 
@@ -34,6 +36,7 @@ class Series:
             del self.steps[cut:], self.values[cut:]
         self.cursors[attempt] = step
         self.steps.append(step)
+        self.gaps = self.gaps or value is None
         self.values.append(math.nan if value is None else value)
 
     def between(self, low: float, high: float) -> tuple[int, int]:

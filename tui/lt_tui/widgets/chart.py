@@ -71,8 +71,10 @@ def smoothed(values: Sequence[float], weight: float) -> list[float]:
     return found
 
 
-def reduce(steps: Sequence[int], values: Sequence[float], low: float, high: float, count: int) -> Columns:
-    """`values` over `steps` between `low` and `high` as `count` columns."""
+def reduce(
+    steps: Sequence[int], values: Sequence[float], low: float, high: float, count: int, gaps: bool = True
+) -> Columns:
+    """`values` over `steps` between `low` and `high` as `count` columns; without `gaps` every value is finite."""
     from bisect import bisect_left
 
     span = (high - low) or 1.0
@@ -80,7 +82,7 @@ def reduce(steps: Sequence[int], values: Sequence[float], low: float, high: floa
     cells: list[tuple[float, float, float] | None] = []
     for first, after in pairwise(edges):
         part = values[first:after]
-        if len(part) and not math.isfinite(sum(part)):
+        if gaps and len(part) and not math.isfinite(sum(part)):
             part = [value for value in part if math.isfinite(value)]
         cells.append((min(part), max(part), part[-1]) if len(part) else None)
     return Columns(cells)
@@ -131,7 +133,7 @@ class Chart(Widget, can_focus=False):
         dots = columns * (2 if glyphs().braille else 1)
         low = min(curve.series.steps[0] for _n, curve in shown)
         high = max(curve.series.steps[-1] for _n, curve in shown)
-        reduced = [(n, reduce(c.series.steps, c.values(self.weight), low, high, dots)) for n, c in shown]
+        reduced = [(n, reduce(c.series.steps, c.values(self.weight), low, high, dots, c.series.gaps)) for n, c in shown]
         bounds = [found for _n, item in reduced if (found := item.bounds) is not None]
         if not bounds:
             return [Strip(fit(self.app, ((_("No values yet."), "dim"),), width))]
@@ -142,7 +144,7 @@ class Chart(Widget, can_focus=False):
         grid = _Grid(columns, rows, bottom, top, log)
         if self.weight > 0 and len(shown) <= 3:
             for n, curve in shown:
-                raw = reduce(curve.series.steps, curve.series.values, low, high, dots)
+                raw = reduce(curve.series.steps, curve.series.values, low, high, dots, curve.series.gaps)
                 grid.draw(raw, n, faint=True)
         for n, item in reversed(reduced):
             grid.draw(item, n)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
+from importlib import import_module
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
@@ -50,12 +54,18 @@ class FleetScreen(JobActs):
         """All of it in one look."""
         return client.fleet()
 
+    def aged(self, data: Fleet) -> Fleet:
+        """Ages are of now."""
+        return replace(data, time=datetime.now(timezone.utc))
+
     def show(self, data: Fleet) -> None:
         """Fills both tables."""
         self.lt.fleet = data
         if not self._welcomed and not data.jobs and len(data.hosts) <= 1:
             self._welcomed = True
             self.lt.go(Place("welcome"), remember=False)
+        if not self._welcomed:
+            self.set_timer(1.0, self._warm)
         self._welcomed = True
         hosts = self.query_one("#hosts", Table)
         lines = host_lines(data)
@@ -70,6 +80,11 @@ class FleetScreen(JobActs):
         shown.sort(key=lambda job: (not job.resting, job.id), reverse=True)
         jobs.set_items(shown)
         self._say(data, jobs)
+
+    @work(thread=True, exit_on_error=False)
+    def _warm(self) -> None:
+        """The screen that is opened next is loaded while one looks at this one."""
+        import_module("lt_tui.screens.job.screen")
 
     def _say(self, data: Fleet, jobs: Table[Job]) -> None:
         counts: dict[str, int] = {}

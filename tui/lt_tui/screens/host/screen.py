@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
@@ -82,6 +83,10 @@ class HostScreen(JobActs):
         checks = client.check_host(self.place.name, probe=False) if line.info.facts else []
         snapshots = [item for item in client.snapshots() if self.place.name in item.hosts]
         return HostData(line, fleet, jobs, checks, snapshots)
+
+    def aged(self, data: HostData) -> HostData:
+        """Ages are of now."""
+        return replace(data, line=replace(data.line, now=datetime.now(timezone.utc)))
 
     def failed(self, error: LtError) -> None:
         """There is no such host."""

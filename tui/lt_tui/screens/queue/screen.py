@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timezone
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -46,6 +48,10 @@ class QueueScreen(JobActs):
     def read(self, client: Client) -> Fleet:
         """The fleet."""
         return client.fleet()
+
+    def aged(self, data: Fleet) -> Fleet:
+        """Ages are of now."""
+        return replace(data, time=datetime.now(timezone.utc))
 
     def show(self, data: Fleet) -> None:
         """Only what waits."""
