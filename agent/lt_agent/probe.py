@@ -22,6 +22,7 @@ PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 MOST_PYTHONS = 16
 # Tools of other makers' accelerators: found is told, not interpreted.
 _OTHER_TOOLS = {"rocm-smi": "amd", "npu-smi": "ascend", "mx-smi": "metax", "hy-smi": "hygon", "cnmon": "cambricon"}
+_MANAGERS = ("apt-get", "dnf", "yum", "apk", "zypper", "pacman", "brew")
 _GPU_FIELDS = "index,uuid,name,memory.total,memory.free,driver_version,utilization.gpu"
 
 
@@ -68,7 +69,7 @@ def collect(root: str = "~/.lt-agent", pythons: Sequence[str] = (), path: str = 
         "rsync": _version(answers["rsync"]),
         "uv": {"path": _uv(root, search), "version": _version(answers["uv"])} if _version(answers["uv"]) else None,
         "tar": _which("tar", search),
-        "tmux": _which("tmux", search),
+        "packages": next((name for name in _MANAGERS if _which(name, search)), None),
         "container": bool(_container()),
         "container_kind": _container(),
         "boot_id": _read("/proc/sys/kernel/random/boot_id").strip(),
@@ -284,14 +285,11 @@ def _uv(root: str, search: str) -> Optional[str]:
 def _find_pythons(search: str, extra: List[str]) -> List[Dict[str, Any]]:
     home = os.path.expanduser("~")
     patterns = list(extra)
-    for variable in ("VIRTUAL_ENV", "CONDA_PREFIX"):
-        if os.environ.get(variable):
-            patterns.append(os.environ[variable] + "/bin/python")
+    patterns += [os.environ[name] + "/bin/python" for name in ("VIRTUAL_ENV", "CONDA_PREFIX") if os.environ.get(name)]
     patterns += [folder + "/python3" for folder in search.split(os.pathsep) if folder]
-    patterns += ["/opt/conda/bin/python", "/opt/conda/envs/*/bin/python"]
-    for conda in ("miniconda3", "anaconda3", "miniforge3", "mambaforge"):
-        patterns += [f"{base}/{conda}/bin/python" for base in (home, "/root", "/opt")]
-        patterns += [f"{base}/{conda}/envs/*/bin/python" for base in (home, "/opt")]
+    for conda in ("conda", "miniconda3", "anaconda3", "miniforge3", "mambaforge"):
+        places = [f"{base}/{conda}" for base in ("/opt", home, "/root")]
+        patterns += [place + inner + "/bin/python" for place in places for inner in ("", "/envs/*")]
     patterns += ["/usr/local/bin/python3", "/usr/local/bin/python3.[0-9]", "/usr/local/bin/python3.[0-9][0-9]"]
     patterns += ["/usr/bin/python3.[0-9]", "/usr/bin/python3.[0-9][0-9]", "/venv/*/bin/python", "/venv/bin/python"]
     patterns += ["/workspace/venv/bin/python", "/workspace/.venv/bin/python", home + "/venv/bin/python"]

@@ -76,6 +76,19 @@ def install_command(facts: Facts, package: str) -> str | None:
     return pattern.format(package) if pattern else None
 
 
+def install_argvs(facts: Facts, package: str) -> list[list[str]] | None:
+    """What to run on the host to install `package`, in order; None where nobody is known to do it without a question.
+
+    A fresh image has no package lists: apt's are fetched first. Without root it takes a sudo that asks nothing.
+    """
+    command = install_command(facts, package)
+    if command is None:
+        return None
+    argvs = [["apt-get", "update", "-qq"]] if facts.package_manager == "apt-get" else []
+    argvs.append(command.split())
+    return argvs if facts.uid == 0 or facts.package_manager == "brew" else [["sudo", "-n", *argv] for argv in argvs]
+
+
 def _python(facts: Facts) -> Check:
     if facts.python is None:
         old = f"; {facts.old_python} is older than 3.9" if facts.old_python else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,28 @@ def test_a_host_without_rsync_gets_and_gives_the_same_files(laptop: Laptop, tmp_
         (home,) = (laptop.home / "runs" / name).rglob("data.bin")
         assert home.read_bytes() == (laptop.work / "sub dir" / "data.bin").read_bytes()
         assert "rsync" in laptop.lt("host", "check", "bare", code=None).stdout
+    finally:
+        bare.sshd.stop()
+
+
+def test_rsync_is_installed_by_the_hosts_package_manager_if_the_person_says_so(
+    laptop: Laptop, tmp_path: Path, other_home: Path
+) -> None:
+    rsync = shutil.which("rsync")
+    assert rsync is not None
+    bare = make_host(tmp_path / "bare", name="bare", without=["rsync", "apt-get"], lt_home=other_home)
+    programs = tmp_path / "bare" / "bin"
+    # A stand-in for the package manager: it puts the program in place as the real one would.
+    (programs / "apt-get").write_text(f'#!/bin/sh\n[ "$1" = update ] || ln -s {rsync} "{programs}/rsync"\n')
+    (programs / "apt-get").chmod(0o755)
+    try:
+        target = ["bare", f"{bare.host.user}@127.0.0.1:{bare.sshd.port}", "--key", str(bare.sshd.client_key)]
+        laptop.lt("host", "add", *target, "--fingerprint", _fingerprint(bare), "--install-rsync")
+        assert (programs / "rsync").is_symlink()
+        facts = json.loads(laptop.query("SELECT data FROM facts WHERE host='bare' ORDER BY time")[-1]["data"])
+        assert facts["rsync"]
+        (laptop.work / "a.txt").write_text("a")
+        laptop.lt("wait", laptop.run("bare", "cat", "a.txt"))
     finally:
         bare.sshd.stop()
 

@@ -13,7 +13,7 @@ from lt_agent.protocol.errors import LtError
 
 from ..client import Client
 from ..client.details import OfferedKey
-from ..wording import phrase
+from ..wording import phrase, say
 from .common import json_option
 from .host import summary
 from .output import emit_json, note
@@ -60,8 +60,17 @@ def _confirming(command: F) -> F:
 @click.argument("target", metavar="[USER@]ADDRESS[:PORT]")
 @_settings
 @_confirming
+@click.option("--install-rsync/--no-install-rsync", "rsync", default=None, help="if it lacks rsync; else it asks")
 @json_option
-def add(name: str, target: str, accept_new: bool, fingerprint: str | None, as_json: bool, **options: Any) -> int:
+def add(
+    name: str,
+    target: str,
+    accept_new: bool,
+    fingerprint: str | None,
+    rsync: bool | None,
+    as_json: bool,
+    **options: Any,
+) -> int:
     """Add a host: show its key's fingerprint and ask, log in once, look around. If any of it fails, nothing is added.
 
     \b
@@ -92,6 +101,7 @@ def add(name: str, target: str, accept_new: bool, fingerprint: str | None, as_js
             if isinstance(error, LtError):
                 error.params |= {"adding": True, "host": name}
             raise
+        _offer_rsync(client, name, rsync)
         info = client.host(name)
         if as_json:
             emit_json(info)
@@ -207,6 +217,32 @@ def confirm(host: Host, key: OfferedKey, accept_new: bool, fingerprint: str | No
         return
     if not sys.stdin.isatty() or not click.confirm(phrase("host_key_ask"), default=False, err=True):
         raise LtError("key_not_confirmed", host=host.name, fingerprint=key.fingerprint)
+
+
+def _offer_rsync(client: Client, name: str, wanted: bool | None) -> None:
+    """Has rsync installed on a host without it, if the person says so by option or by answering.
+
+    A host without rsync works too, so a failure is told and no more.
+    """
+    from lt_inventory.check import install_argvs
+    from lt_inventory.facts import Facts
+
+    info = client.host(name)
+    facts = Facts.of(info.facts or {})
+    argvs = install_argvs(facts, "rsync")
+    if info.host.kind == "local" or facts.rsync or argvs is None or wanted is False:
+        return
+    if wanted is None:
+        command = " ".join(argvs[-1])
+        if not sys.stdin.isatty() or not click.confirm(
+            phrase("rsync_ask", host=name, command=command), default=True, err=True
+        ):
+            return
+    note(phrase("rsync_installing", host=name))
+    try:
+        client.install_rsync(name)
+    except LtError as error:
+        note(say(error).message)
 
 
 def _known_settings(host: str, keys: Iterable[str]) -> None:

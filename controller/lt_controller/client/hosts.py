@@ -158,6 +158,14 @@ class HostCalls(Connected):
         facts = self._call("probe", 180.0, name=name)
         return facts if isinstance(facts, dict) else {}
 
+    def install_rsync(self, name: str) -> dict[str, Any]:
+        """Has the host's package manager install rsync; the facts after that.
+
+        Raises LtError `install_impossible`, `install_failed`: files then go on travelling as a tar.
+        """
+        facts = self._call("install", 900.0, name=name)
+        return facts if isinstance(facts, dict) else {}
+
     def check_host(self, name: str, *, probe: bool = True) -> list[Check]:
         """What is fit for training on a host, and what to do about the rest; by a fresh look if `probe`."""
         from lt_inventory.check import check

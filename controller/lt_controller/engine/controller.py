@@ -179,8 +179,8 @@ class Controller:
             host = _host_from(request["host"])
             key = scan_host_key(host, self._home)
             return {"fingerprint": key.fingerprint, "key_type": key.key_type, "line": key.line(host)}
-        if op in ("probe", "connect"):
-            return self._ask(str(request.get("name")), probe=op == "probe")
+        if op in ("connect", "probe", "install"):
+            return self._ask(str(request.get("name")), op)
         if op == "stop":
             self.stop()
             return {}
@@ -194,12 +194,12 @@ class Controller:
         self._wake.set()
         return {}
 
-    def _ask(self, name: str, probe: bool) -> dict[str, Any]:
+    def _ask(self, name: str, errand: str) -> dict[str, Any]:
         self._read_hosts()
         session = self._session(name)
         if session is None:
             raise LtError("no_such_host", host=name, near=sorted(self._hosts or {}))
-        return session.ask(probe).result()
+        return session.ask(errand).result()
 
     def _status(self) -> dict[str, Any]:
         with self._sessions_lock:

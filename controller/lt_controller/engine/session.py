@@ -19,6 +19,7 @@ from ..store.writer import Writer
 from . import backoff
 from .connect import Connected, connect, look
 from .dispatch import Dispatch
+from .install import install_rsync
 from .intake import Intake
 from .offline import settle_unreachable
 from .pulling import Pulling
@@ -30,9 +31,9 @@ REFUSED = frozenset({"login_failed", "host_key_changed", "host_key_unknown", "ke
 
 @dataclass
 class _Ask:
-    """A question over the socket: connect and, if `probe`, look at the host anew."""
+    """A request over the socket: `connect`, `probe` (look at the host anew) or `install` (rsync, then look)."""
 
-    probe: bool
+    errand: str
     future: Future[dict[str, Any]] = field(default_factory=Future)
 
 
@@ -56,6 +57,7 @@ class HostSession(threading.Thread):
         self._asks: list[_Ask] = []
         self._lock = threading.Lock()
         self._connected: Connected | None = None
+        self._renew = False
         self.doing = "idle"
         self.last_work = time.monotonic()
 
@@ -67,9 +69,9 @@ class HostSession(threading.Thread):
             self._urgent.set()
         self._wake.set()
 
-    def ask(self, probe: bool) -> Future[dict[str, Any]]:
-        """Connects if need be; the future carries the host's facts, or the LtError that says why not."""
-        ask = _Ask(probe)
+    def ask(self, errand: str) -> Future[dict[str, Any]]:
+        """Connects if need be, does the errand; the future carries the host's facts, or the LtError why not."""
+        ask = _Ask(errand)
         with self._lock:
             if self._over:
                 ask.future.set_exception(self._leaving())
@@ -135,6 +137,7 @@ class HostSession(threading.Thread):
 
     def _serve(self) -> None:
         self.doing = "connecting"
+        self._renew = False
         self._writer.run("hosts", hosts.set_activity, self.host.name, "connecting")
         intake = Intake(self.host.name, self._writer, self.poke, self._fault)
         connected = connect(self.host, self._home, self._owner, self._writer, intake, self.poke)
@@ -148,14 +151,14 @@ class HostSession(threading.Thread):
             self._connected = None
             self.doing = "idle"
             connected.close()
-        if connected.link.ended is not None and not self._closing.is_set():
+        if connected.link.ended is not None and not self._renew and not self._closing.is_set():
             raise connected.link.ended
 
     def _work(self, connected: Connected, intake: Intake) -> None:
         dispatch = Dispatch(self.host, self._home, self._writer, connected, intake, self.poke)
         puller = Pulling(self.host.name, self._home, self._writer, connected, self.poke)
         try:
-            while connected.link.ended is None and not self._closing.is_set():
+            while connected.link.ended is None and not self._renew and not self._closing.is_set():
                 self._wake.clear()
                 self._answer_asks(connected)
                 busy = dispatch.pass_once()
@@ -177,7 +180,11 @@ class HostSession(threading.Thread):
         self.last_work = time.monotonic()
         try:
             facts = connected.facts
-            if any(ask.probe for ask in asks):
+            errands = {ask.errand for ask in asks}
+            if "install" in errands:
+                install_rsync(connected.transport, self.host, facts)
+                self._renew = True  # files have a better way from now on: the next connection takes it
+            if errands - {"connect"}:
                 facts = look(connected.transport, self.host, self._writer)
         except Exception as error:
             for ask in asks:

@@ -195,6 +195,8 @@ PHRASES: dict[str, str] = {
     "host_key": "{host}（{address}）出示 {key_type} 密钥 {fingerprint}",
     "host_key_known": "以前的密钥：{known}",
     "host_key_ask": "这是该主机的密钥吗？",
+    "rsync_ask": "{host} 上没有 rsync，文件传输会更慢。要用 `{command}` 安装吗？",
+    "rsync_installing": "正在 {host} 上安装 rsync …",
     "host_added": "已添加 {host}：{summary}",
     "host_removed": "已忘记 {host}；没有改动主机上的任何内容。",
     "host_edited": "已修改 {host}。",

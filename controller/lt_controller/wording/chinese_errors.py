@@ -184,6 +184,14 @@ ERRORS: dict[str, tuple[str, str]] = {
         "用 env.python 指定带相应 torch 的 Python",
     ),
     "tool_not_pushed": ("无法把 {tool} 放到 {host}[：{detail}]。", "在那里安装它，或用 env.python 指定齐备的 Python"),
+    "install_impossible": (
+        "lt 无法在 {host} 上安装 {program}：没有它认识的包管理器。",
+        "请手动安装，然后运行 lt host check {host}",
+    ),
+    "install_failed": (
+        "{program} 无法装到 {host}[：{detail}]。在此之前，文件以 tar 方式传输。",
+        "在该主机上运行：{command}",
+    ),
     "wheel_missing": ("本机无法获取适用于 {platform} 的包 {package}[：{detail}]。", "检查本机的 pip 设置和网络"),
     # 代理程序
     "agent_not_pushed": ("无法把代理程序放到 {host}[：{detail}]。", "lt host check {host}"),

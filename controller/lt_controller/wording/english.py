@@ -141,6 +141,8 @@ PHRASES: dict[str, str] = {
     "host_key": "{host} ({address}) shows the {key_type} key {fingerprint}",
     "host_key_known": "known before: {known}",
     "host_key_ask": "Is this the host's key?",
+    "rsync_ask": "{host} has no rsync, so files travel more slowly. Install it there with `{command}`?",
+    "rsync_installing": "installing rsync on {host} …",
     "host_added": "{host} is added: {summary}",
     "host_removed": "{host} is forgotten; nothing on it was touched.",
     "host_edited": "{host} is changed.",

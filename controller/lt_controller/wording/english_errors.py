@@ -234,6 +234,14 @@ ERRORS: dict[str, tuple[str, str]] = {
         "{tool} could not be put on {host}[: {detail}].",
         "install it there, or name a Python that has all: env.python",
     ),
+    "install_impossible": (
+        "{program} can't be installed on {host} by lt: no package manager that it knows is there.",
+        "install it by hand, then: lt host check {host}",
+    ),
+    "install_failed": (
+        "{program} could not be installed on {host}[: {detail}]. Files will travel as a tar until it is there.",
+        "on the host: {command}",
+    ),
     "wheel_missing": (
         "The package {package} for {platform} could not be fetched here[: {detail}].",
         "check this machine's pip settings and network",

@@ -47,11 +47,11 @@ def test_want_of_descriptors_does_not_make_it_deaf(short_folder: Path, monkeypat
     path = short_folder / "s"
     made = Server(path, lambda request: {})
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    taken = [os.open(os.devnull, os.O_RDONLY)]
+    first, client = (socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(2))
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(taken) + 1, hard))
-        client.connect(os.fspath(path))  # accepting needs one more descriptor than there is
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        first.connect(os.fspath(path))  # takes the descriptor that an `accept` which waits already holds
+        client.connect(os.fspath(path))  # accepting this one needs one more than there may be
         client.sendall(b'{"id":1,"op":"ping"}\n')
         client.settimeout(0.3)
         with pytest.raises(TimeoutError):
@@ -60,7 +60,6 @@ def test_want_of_descriptors_does_not_make_it_deaf(short_folder: Path, monkeypat
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     client.settimeout(10)
     assert b'"ok": true' in client.recv(1000)
+    first.close()
     client.close()
     made.close()
-    for fd in taken:
-        os.close(fd)
