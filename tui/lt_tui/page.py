@@ -176,8 +176,8 @@ class Page(Screen[None]):
         return self.focused is not None and type(self.focused).__name__ == "Input"
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In a line that is typed, `/` is a letter."""
-        return not (action == "filter" and self.typing)
+        """In a line that is typed, `/` is a letter; without a table there is nothing to filter."""
+        return action != "filter" or not (self.typing or self.table is None)
 
     async def action_filter(self) -> None:
         """Opens the filter's line."""

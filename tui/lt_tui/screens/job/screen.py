@@ -231,6 +231,12 @@ class JobScreen(JobActs):
             self.attempt = now % self.data.job.attempt + 1
             self._show_tab(self.query_one(TabLine).current)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Here a log can be searched, too."""
+        if action == "filter" and self.is_mounted and self.log_view is not None:
+            return not self.typing
+        return super().check_action(action, parameters)
+
     async def action_filter(self) -> None:
         """In the log: look for something."""
         if self.log_view is not None:
