@@ -6,6 +6,7 @@ import argparse
 import importlib
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from benchmarks.harness import Row, bench
@@ -26,7 +27,11 @@ def main() -> int:
     with bench(options.runs) as made:
         for name in options.only or MEASURES:
             began = time.perf_counter()
-            rows += importlib.import_module(f"benchmarks.measures.{name}").measure(made)
+            try:
+                rows += importlib.import_module(f"benchmarks.measures.{name}").measure(made)
+            except Exception as error:  # the other measures took minutes: theirs are kept
+                traceback.print_exc()
+                rows.append(Row(name, "", f"not measured: {type(error).__name__}", "", False))
             sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
     show(rows)
     if not options.only and not options.no_write:
