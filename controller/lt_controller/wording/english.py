@@ -80,7 +80,7 @@ ADDING: dict[str, str] = {
     "agent_not_pushed": "lt host add {host} … --root DIR, with a folder there that you may write to",
     "key_permissions": "chmod 600 {key}",
     "key_public": "lt host add {host} … --key FILE, with the file without .pub",
-    "key_encrypted": "ssh-add {key} unlocks it once for this session",
+    "key_encrypted": "ssh-add {key} unlocks it until you log out",
 }
 
 EVENTS: dict[str, str] = {
