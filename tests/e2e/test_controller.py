@@ -17,6 +17,7 @@ from support.wait import until
 
 
 def test_a_submit_right_after_a_signal_finds_a_successor(laptop: Laptop) -> None:
+    laptop.own_local()
     name = laptop.run("local", "sleep", "600")
     job = laptop.wait_state(name, "running")
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -75,6 +76,7 @@ def test_an_edited_host_is_talked_to_as_it_says_now(laptop: Laptop, box: SshHost
 
 
 def test_a_database_that_somebody_holds_stops_nothing_for_good(laptop: Laptop) -> None:
+    laptop.own_local()
     name = laptop.run("local", "sh", "-c", "for i in $(seq 50); do echo $i; sleep 0.05; done")
     laptop.wait_state(name, "running")
     controller = laptop.controller()

@@ -124,7 +124,8 @@ def test_rsync_is_installed_by_the_hosts_package_manager_if_the_person_says_so(
     (programs / "apt-get").chmod(0o755)
     try:
         target = ["bare", f"{bare.host.user}@127.0.0.1:{bare.sshd.port}", "--key", str(bare.sshd.client_key)]
-        laptop.lt("host", "add", *target, "--fingerprint", _fingerprint(bare), "--install-rsync")
+        own = ["--lease-dir", str(tmp_path / "bare" / "lease")]  # the usual one is everybody's on this machine
+        laptop.lt("host", "add", *target, *own, "--fingerprint", _fingerprint(bare), "--install-rsync")
         assert (programs / "rsync").is_symlink()
         facts = json.loads(laptop.query("SELECT data FROM facts WHERE host='bare' ORDER BY time")[-1]["data"])
         assert facts["rsync"]

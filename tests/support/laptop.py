@@ -90,6 +90,15 @@ class Laptop:
         variables = {**host.variables, "OMP_NUM_THREADS": "1"}
         HostsFile(self.home / "hosts.toml").add(replace(host, python=python, variables=variables))
 
+    def own_local(self) -> None:
+        """Gives host `local` a folder and leases of this laptop's own; the usual ones are everybody's here."""
+        from lt_inventory.hosts_file import HostsFile
+        from lt_inventory.model import local_host
+
+        place = self.home.parent / "local host"
+        host = local_host(root=str(place / "root"), lease_dir=str(place / "lease"))
+        HostsFile(self.home / "hosts.toml").update(host)
+
     def submit(self, *words: str, env: Mapping[str, str] | None = None) -> str:
         """`lt submit WORDS`; the job's name."""
         return self._named(self.lt("submit", *words, "--json", env=env).stdout)

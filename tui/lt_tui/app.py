@@ -103,8 +103,9 @@ class LtApp(App[None]):
     def on_mount(self) -> None:
         """Begins to watch the store."""
         self.feed.start()
-        if self.trouble is not None:
-            self.call_after_refresh(self.refuse, self.trouble)
+        trouble = self.trouble
+        if trouble is not None:
+            self.set_timer(0.2, lambda: self.refuse(trouble))  # once a screen is there to tell it on
 
     def on_unmount(self) -> None:
         """Lets go of it."""

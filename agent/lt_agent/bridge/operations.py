@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping
 
-from .. import __version__, locks
+from .. import __version__, locks, wakeups
 from ..protocol.errors import LtError
 from ..protocol.paths import AttemptPaths, HostRoot, LeaseDir
 from .delivery import Delivery
@@ -84,6 +84,7 @@ class Operations:
         self._pins.close()
         if self._presence is not None:
             os.close(self._presence)
+            wakeups.wake(self._lease)  # an idle dispatcher has stayed for us alone, maybe
 
     # -- on the loop's thread
 
