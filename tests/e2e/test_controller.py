@@ -79,7 +79,7 @@ def test_a_database_that_somebody_holds_stops_nothing_for_good(laptop: Laptop) -
     laptop.own_local()
     name = laptop.run("local", "sh", "-c", "for i in $(seq 50); do echo $i; sleep 0.05; done")
     laptop.wait_state(name, "running")
-    controller = laptop.controller()
+    controller = until(laptop.controller, 15, "the controller answers")
     with sqlite3.connect(laptop.home / "lt.db", timeout=30, isolation_level=None) as held:
         held.execute("BEGIN IMMEDIATE")
         assert controller is not None and psutil.pid_exists(controller.pid)
