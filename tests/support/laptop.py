@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -187,7 +188,10 @@ class Laptop:
 
     def controller(self) -> psutil.Process | None:
         """The controller that runs for this home, if one does."""
-        found = [p for p in self.processes() if _is_controller(p)]
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it may end while it is looked at
+                found += [process] if _is_controller(process) else []
         assert len(found) < 2, f"two controllers: {found}"
         return found[0] if found else None
 
