@@ -69,6 +69,7 @@ class LtApp(App[None]):
         self._history: list[Place] = [Place("fleet")]
         self._at = 0
         self._saving = asyncio.Lock()
+        self._early: list[Callable[[], None]] | None = []  # what was told before a screen was there to show it
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
@@ -103,9 +104,14 @@ class LtApp(App[None]):
     def on_mount(self) -> None:
         """Begins to watch the store."""
         self.feed.start()
-        trouble = self.trouble
-        if trouble is not None:
-            self.set_timer(0.2, lambda: self.refuse(trouble))  # once a screen is there to tell it on
+        if self.trouble is not None:
+            self.refuse(self.trouble)
+
+    def on_ready(self) -> None:
+        """The first screen has been drawn: what was told before has a place now (Textual forgets it otherwise)."""
+        early, self._early = self._early or [], None
+        for tell in early:
+            tell()
 
     def on_unmount(self) -> None:
         """Lets go of it."""
@@ -136,6 +142,9 @@ class LtApp(App[None]):
 
     def tell(self, text: str, more: str = "", *, severity: Any = "information") -> None:
         """A word to the person, at the side."""
+        if self._early is not None:
+            self._early.append(lambda: self.tell(text, more, severity=severity))
+            return
         lines = safe(text) + (f"\n→ {safe(more)}" if more else "")
         self.notify(lines, severity=severity, markup=False, timeout=8 if severity == "information" else 14)
 
