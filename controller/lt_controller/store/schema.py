@@ -9,7 +9,8 @@ from pathlib import Path
 
 from lt_agent.protocol.errors import LtError
 
-MIGRATIONS = ("m001_tables", "m002_open_work")  # those of `migrations.py`, which is not imported to compare
+from .migrations import NAMES
+
 PAGE_SIZE = 16384  # bytes: logs come in pieces of 256 KiB, and write twice as fast as with SQLite's usual 4096
 
 
@@ -44,18 +45,18 @@ def _due(connection: sqlite3.Connection) -> bool:
         return True
     rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set='lt'")
     applied = {row[0] for row in rows}
-    if applied - set(MIGRATIONS):
+    if applied - set(NAMES):
         raise sqlite3.DatabaseError("it was written by a newer lt")
-    return applied != set(MIGRATIONS)
+    return applied != set(NAMES)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path | str) -> None:
     if str(path) == ":memory:":
         from sqlite_utils import Database
 
-        from .migrations import migrations
+        from .migrations.apply import migrations
 
-        migrations.apply(Database(connection))
+        migrations().apply(Database(connection))
         return
     command = [sys.executable, "-m", "lt_controller.store.migrations", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -13,9 +13,10 @@ from typing import Any
 from lt_agent.protocol.errors import LtError, error_from_dict
 
 from ..display import safe
+from .catalogue import Catalogue
 from .language import language
 
-_MODULES = {"en": "english", "zh": "chinese"}
+_FOLDERS = {"en": "english", "zh": "chinese"}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _TWO_STOPS = re.compile(r"(?<![.])([.。])[.。]$")  # a value that is a sentence already
 _FIELD = re.compile(r"\{(\w+)")
@@ -131,9 +132,10 @@ def _chosen(template: str, params: Mapping[str, Any]) -> str:
     return _OPTIONAL.sub(part, template)
 
 
-def _catalogue(lang: str | None) -> Any:
-    """The module of a language; the other one is not even loaded."""
-    return import_module(f".{_MODULES[lang or language()]}", __package__)
+def _catalogue(lang: str | None) -> Catalogue:
+    """The sentences of a language; the other one is not even loaded."""
+    found: Catalogue = import_module(f".{_FOLDERS[lang or language()]}", __package__).CATALOGUE
+    return found
 
 
 class _Filler(Formatter):

@@ -12,7 +12,9 @@ import pytest
 
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.states import PULL_STATES, STATES
-from lt_controller.wording import chinese, english, event, exit_code, language, say, state, why
+from lt_controller.wording import event, exit_code, language, say, state, why
+from lt_controller.wording.chinese import CATALOGUE as chinese
+from lt_controller.wording.english import CATALOGUE as english
 from lt_controller.wording.exits import _EXITS
 from lt_controller.wording.say import duration, fill, size
 

@@ -10,14 +10,15 @@ import pytest
 
 from lt_agent.protocol.errors import LtError
 from lt_controller.store import schema
+from lt_controller.store.migrations import NAMES
 
 
-def test_the_list_of_migrations_is_the_list_of_migrations() -> None:
-    from sqlite_utils import Database
-
-    from lt_controller.store.migrations import migrations
-
-    assert tuple(found.name for found in migrations.pending(Database(memory=True))) == schema.MIGRATIONS
+def test_every_migration_is_applied_once_in_the_order_of_the_names(tmp_path: Path) -> None:
+    connection = schema.open_writable(tmp_path / "lt.db")
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set='lt' ORDER BY rowid")
+    assert tuple(row[0] for row in rows) == NAMES
+    assert tuple(sorted(NAMES)) == NAMES
+    schema.open_writable(tmp_path / "lt.db").close()
 
 
 def test_opening_an_up_to_date_database_imports_no_sqlite_utils(tmp_path: Path) -> None:

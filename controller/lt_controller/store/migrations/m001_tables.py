@@ -1,16 +1,8 @@
-"""The tables, as sqlite-utils migrations. Names are a contract: people query them (`docs/store.md`).
-
-Importing this costs much where the `train` extra is installed: sqlite-utils imports pandas if there is one (0.9 s and
-100 MB). So `schema.open_writable` runs it in a process of its own, and only where a migration is due.
-"""
+"""The first shape of the database."""
 
 from __future__ import annotations
 
-import sys
-
-from sqlite_utils import Database, Migrations
-
-migrations = Migrations("lt")
+from sqlite_utils import Database
 
 TABLES = """
 CREATE TABLE hosts (
@@ -74,27 +66,8 @@ CREATE TABLE audit (
 """
 
 
-@migrations()
-def m001_tables(db: Database) -> None:
-    """The first shape of the database."""
+def migrate(db: Database) -> None:
+    """Makes the tables."""
     for statement in TABLES.split(";"):
         if statement.strip():
             db.execute(statement)
-
-
-@migrations()
-def m002_open_work(db: Database) -> None:
-    """What is asked many times a minute reads open work alone, however many jobs have ended; what a person asked for
-    is known from what a policy brings."""
-    for statement in (
-        "ALTER TABLE checkpoints ADD COLUMN asked INTEGER NOT NULL DEFAULT 0",
-        "CREATE INDEX checkpoints_waiting ON checkpoints (pull_state) WHERE pull_state IN ('pending','pulling')",
-        "CREATE INDEX checkpoints_failed ON checkpoints (pull_state) WHERE pull_state='failed'",
-        "CREATE INDEX attempts_open ON attempts (host) WHERE exit IS NULL",
-        "CREATE INDEX attempts_to_keep ON attempts (kept) WHERE exit IS NOT NULL AND kept=0",
-    ):
-        db.execute(statement)
-
-
-if __name__ == "__main__":
-    migrations.apply(Database(sys.argv[1]))

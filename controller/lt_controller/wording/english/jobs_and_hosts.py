@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from .english_errors import ERRORS
-
-__all__ = ["ADDING", "CHECKS", "ERRORS", "EVENTS", "PHRASES", "REASONS", "WHYS", "WORDS"]
-
 #: States of jobs, pulls and hosts. The codes are English already; a better word stands here.
 WORDS: dict[str, str] = {"timed_out": "timed out", "none": "–"}
 

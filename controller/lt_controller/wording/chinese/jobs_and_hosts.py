@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from .chinese_errors import ERRORS
-
-__all__ = ["CHECKS", "ERRORS", "EVENTS", "PHRASES", "REASONS", "WORDS"]
-
 WORDS: dict[str, str] = {
     "queued": "排队",
     "staging": "传输中",
