@@ -24,9 +24,11 @@ STATES = ("running", "running", "waiting", "staging", "succeeded", "succeeded", 
 class SampleFleet:
     """An LT_HOME with `hosts` hosts and `jobs` jobs; the first job has all that a screen can show."""
 
-    def __init__(self, path: Path, hosts: int = 6, jobs: int = 14, seed: int = 7) -> None:
+    def __init__(
+        self, path: Path, hosts: int = 6, jobs: int = 14, seed: int = 7, now: datetime | None = None
+    ) -> None:
         self.home = Home(path).make()
-        self.now = datetime.now(timezone.utc).timestamp()
+        self.now = (now or datetime.now(timezone.utc)).timestamp()
         self.random = random.Random(seed)
         self.db: sqlite3.Connection = open_writable(self.home.database)
         self.hosts = [self._host_name(n) for n in range(hosts)]
@@ -80,7 +82,7 @@ class SampleFleet:
     def _write_hosts(self) -> None:
         lines = []
         for number, name in enumerate(self.hosts):
-            until = datetime.now(timezone.utc) + timedelta(hours=3 + 20 * number)
+            until = datetime.fromtimestamp(self.now, timezone.utc) + timedelta(hours=3 + 20 * number)
             lines.append(f'[hosts.{name}]\naddress = "192.0.2.{number % 250 + 1}"\nuser = "root"\n')
             if number % 3 != 2:
                 price = f"{1 + number % 4 * 0.45:.2f}/h"

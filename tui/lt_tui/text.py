@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
 
+from lt_controller.client import clock as laptop
 from lt_controller.client import words
 
 from .glyphs import bar, glyphs
@@ -62,7 +63,7 @@ def event_text(code: str, params: Mapping[str, Any]) -> str:
 
 def age(moment: datetime | None, now: datetime | None = None) -> float | None:
     """Seconds since a moment."""
-    return ((now or datetime.now(timezone.utc)) - moment).total_seconds() if moment else None
+    return ((now or laptop.now()) - moment).total_seconds() if moment else None
 
 
 def ago(moment: datetime | None, now: datetime | None = None) -> str:
@@ -87,7 +88,7 @@ def clock(moment: datetime | None) -> str:
     if moment is None:
         return ""
     local = moment.astimezone()
-    return local.strftime("%H:%M:%S" if local.date() == datetime.now().astimezone().date() else "%m-%d %H:%M:%S")
+    return local.strftime("%H:%M:%S" if local.date() == laptop.now().astimezone().date() else "%m-%d %H:%M:%S")
 
 
 def number(value: float | None) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
 
+from . import clock
 from .database import Reader, load, when
 from .details import HostInfo
 from .models import Job
@@ -63,7 +64,7 @@ class FleetReader:
         live = [job for job in found if job.state in _LIVE]
         curves = {job.id: curve for job in live if (curve := self._curve(job))}
         samples = {job.id: sample for job in live if (sample := latest_samples(self._db, job.id, job.attempt))}
-        return Fleet(datetime.now(timezone.utc), self.hosts(found), found, curves, samples, self._loads(live, samples))
+        return Fleet(clock.now(), self.hosts(found), found, curves, samples, self._loads(live, samples))
 
     def hosts(self, known: Sequence[Job] = ()) -> tuple[HostInfo, ...]:
         """All hosts of the inventory, sorted by name, with the number of those `known` jobs that are alive there."""
@@ -133,7 +134,7 @@ class FleetReader:
 
     def _loads(self, live: Sequence[Job], samples: Mapping[str, Mapping[str, Sample]]) -> dict[str, tuple[float, ...]]:
         """Per host the load of its jobs, the mean of those measured at about the same time."""
-        now = datetime.now(timezone.utc)
+        now = clock.now()
         found: dict[str, dict[int, list[float]]] = {}
         for job in live:
             known = samples.get(job.id, {})

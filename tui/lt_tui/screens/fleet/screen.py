@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from importlib import import_module
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from lt_controller.client import Client, Job
+from lt_controller.client import Client, Job, clock
 from lt_controller.client.fleet import Fleet
 
 from ...acts import JobActs
@@ -56,7 +55,7 @@ class FleetScreen(JobActs):
 
     def aged(self, data: Fleet) -> Fleet:
         """Ages are of now."""
-        return replace(data, time=datetime.now(timezone.utc))
+        return replace(data, time=clock.now())
 
     def show(self, data: Fleet) -> None:
         """Fills both tables."""

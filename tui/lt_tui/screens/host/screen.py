@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
-from lt_controller.client import Client, Job
+from lt_controller.client import Client, Job, clock
 from lt_controller.client.details import HostInfo
 from lt_controller.client.fleet import Fleet
 from lt_controller.client.views import Snapshot
@@ -86,7 +85,7 @@ class HostScreen(JobActs):
 
     def aged(self, data: HostData) -> HostData:
         """Ages are of now."""
-        return replace(data, line=replace(data.line, now=datetime.now(timezone.utc)))
+        return replace(data, line=replace(data.line, now=clock.now()))
 
     def failed(self, error: LtError) -> None:
         """There is no such host."""

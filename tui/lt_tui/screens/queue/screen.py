@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import ClassVar
 
 from textual.app import ComposeResult
 
-from lt_controller.client import Client, Job
+from lt_controller.client import Client, Job, clock
 from lt_controller.client.fleet import Fleet
 
 from ...acts import JobActs
@@ -51,7 +50,7 @@ class QueueScreen(JobActs):
 
     def aged(self, data: Fleet) -> Fleet:
         """Ages are of now."""
-        return replace(data, time=datetime.now(timezone.utc))
+        return replace(data, time=clock.now())
 
     def show(self, data: Fleet) -> None:
         """Only what waits."""
