@@ -106,6 +106,16 @@ class JobSpec:
     disk_floor: int = 256 << 20  # bytes free under `root`; below it the job is stopped before the disk is full
     created_at: float = 0.0
     submitted_from: str = ""  # user@laptop, for people who share a box
+    title: str = ""  # the recipe's name; here so that a laptop without its database knows it again
+    pull: str = ""  # what comes home, for the same reason: last, best, all, none
+    priority: int = 0  # a job of a higher one goes first
+    gpu_memory: int = 0  # bytes that each of its GPUs must have in all
+    cpus: int = 0  # cores that must be free of other jobs' wishes
+    disk: int = 0  # bytes that must be free under `root` when it starts
+    retries: int = 0  # new attempts that the host begins by itself after a failure that one may cure
+    retry_wait: float = 60.0  # seconds before the first of them, doubled for each further one
+    tried: int = 0  # how many of them came before this attempt
+    not_before: float = 0.0  # by the host's clock: a retry starts no earlier
 
 
 @dataclass(frozen=True)

@@ -29,15 +29,21 @@ class Reader:
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """All rows. Raises LtError `database_unreadable`."""
-        db = self._open()
-        if db is None:
-            return []
-        try:
-            return db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            if "no such table" in str(error):  # the controller is just making it
+        for again in (False, True):
+            db = self._open()
+            if db is None:
                 return []
-            raise LtError("database_unreadable", path=str(self._path), why=str(error)) from None
+            try:
+                return db.execute(sql, values).fetchall()
+            except sqlite3.Error as error:
+                if "no such table" in str(error):  # the controller is just making it
+                    return []
+                if again or "no such column" not in str(error):
+                    raise LtError("database_unreadable", path=str(self._path), why=str(error)) from None
+                from ..store.schema import open_writable
+
+                open_writable(self._path).close()  # an older lt has left it, or a controller is bringing it up to date
+        return []
 
     def row(self, sql: str, values: Sequence[Any] = ()) -> sqlite3.Row | None:
         """The first row, or None."""

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _PLAIN = (
     *("id", "name", "host", "kind", "state", "owner", "recipe", "method", "reason", "message", "pull_state"),
-    *("attempt", "step", "total_steps", "exit_code"),
+    *("attempt", "step", "total_steps", "exit_code", "priority", "place"),
 )
-_JOB = ", ".join((*_PLAIN, "created_at", "started_at", "finished_at"))
+_JOB = ", ".join((*_PLAIN, "created_at", "started_at", "finished_at", "waits", "retry_at"))
 _LIVE = tuple(state for state in states.STATES if state not in states.ENDED)
 
 
@@ -277,6 +277,7 @@ def _submitted(db: Reader) -> list[Job]:
                 recipe=params.get("recipe_name") or " ".join(spec.get("argv") or ()) or None,
                 method=(spec.get("recipe") or {}).get("method"),
                 created_at=datetime.fromtimestamp(spec.get("created_at") or 0, timezone.utc),
+                priority=spec.get("priority") or 0,
             )
         )
     return found
@@ -288,4 +289,6 @@ def _job(row: sqlite3.Row) -> Job:
         created_at=when(row["created_at"]),
         started_at=when(row["started_at"]),
         finished_at=when(row["finished_at"]),
+        waits=load(row["waits"]),
+        retry_at=when(row["retry_at"]),
     )

@@ -25,8 +25,9 @@ def take_submit(db: sqlite3.Connection, intent: str, params: dict[str, Any]) -> 
     if known is None:
         recipe = spec.recipe
         db.execute(
-            "INSERT INTO jobs (id, name, host, recipe, method, kind, owner, state, attempt, created_at, spec, pull)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO jobs"
+            " (id, name, host, recipe, method, kind, owner, state, attempt, priority, created_at, spec, pull)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 spec.job,
                 spec.name,
@@ -37,6 +38,7 @@ def take_submit(db: sqlite3.Connection, intent: str, params: dict[str, Any]) -> 
                 spec.owner,
                 states.QUEUED,
                 spec.attempt,
+                spec.priority,
                 iso(spec.created_at) if spec.created_at else now(),
                 json.dumps(to_dict(spec), ensure_ascii=False),
                 json.dumps(

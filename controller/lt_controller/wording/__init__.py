@@ -5,6 +5,6 @@
 
 from .exits import exit_code
 from .language import language
-from .say import Said, check, event, phrase, say, state, why
+from .say import Said, check, event, phrase, say, state, waits, why
 
-__all__ = ["Said", "check", "event", "exit_code", "language", "phrase", "say", "state", "why"]
+__all__ = ["Said", "check", "event", "exit_code", "language", "phrase", "say", "state", "waits", "why"]

@@ -14,6 +14,7 @@ class Catalogue:
     WORDS: dict[str, str] = field(default_factory=dict)  # states
     REASONS: dict[str, str] = field(default_factory=dict)  # why a job ended
     WHYS: dict[str, str] = field(default_factory=dict)  # small causes inside other sentences
+    WAITS: dict[str, str] = field(default_factory=dict)  # why a job waits on its host
     EVENTS: dict[str, str] = field(default_factory=dict)
     ERRORS: dict[str, tuple[str, str]] = field(default_factory=dict)
     ADDING: dict[str, str] = field(default_factory=dict)  # by error, what to type while a host is being added

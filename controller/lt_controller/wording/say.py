@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -79,6 +80,19 @@ def why(reason: str | None, message: str | None = None, exit_code: int | None = 
     if reason == "exit_code" and exit_code is not None:
         told += f" {exit_code}"
     return f"{told}: {word}" if told and word else told or word
+
+
+def waits(value: Mapping[str, Any] | None, place: int | None = None, lang: str | None = None) -> str:
+    """Why a job waits (`Job.waits`), and its place in line where it has one; "" for a job that does not wait."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("code"), str):
+        return ""
+    params = value.get("params")
+    params = dict(params) if isinstance(params, Mapping) else {}
+    if isinstance(params.get("at"), (int, float)):
+        params["left"] = max(0.0, params["at"] - time.time())
+    told = _catalogue(lang).WAITS.get(value["code"])
+    words = fill(told, params) if told is not None else safe(value["code"].replace("_", " "))
+    return f"#{place} {words}" if place is not None else words
 
 
 def event(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
