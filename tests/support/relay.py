@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import socket
 import threading
 import time
 from collections import deque
 from types import TracebackType
 
+SEGMENT = 1448  # bytes of a stream that one packet carries
+PATIENCE = 0.2  # seconds, and two latencies, until TCP sends again what was lost
+
 
 class Relay:
     """Listens on a free port of loopback (`port`) and carries each connection to `target`.
 
-    `latency` seconds are added in each direction. `cut_after` bytes, counted over both directions of all
-    connections, everything is cut, once.
+    `latency` seconds are added in each direction. `loss` is the share of packets lost: what TCP makes of it is a wait
+    until the packet is sent again, for that one and all behind it, and so it is here. `cut_after` bytes, counted over
+    both directions of all connections, everything is cut, once.
     """
 
-    def __init__(self, target: int, *, latency: float = 0.0, cut_after: int | None = None) -> None:
+    def __init__(
+        self,
+        target: int,
+        *,
+        address: str = "127.0.0.1",
+        latency: float = 0.0,
+        loss: float = 0.0,
+        cut_after: int | None = None,
+    ) -> None:
         self.target = target
+        self.address = address
         self.latency = latency
+        self.loss = loss
         self.cut_after = cut_after
         self.carried = 0  # bytes, both directions
         self.accepted = 0  # connections
@@ -84,7 +99,8 @@ class Relay:
                 _reset(near)
                 continue
             try:
-                far = socket.create_connection(("127.0.0.1", self.target))
+                far = socket.create_connection((self.address, self.target), timeout=20)
+                far.settimeout(None)
             except OSError:
                 _reset(near)
                 continue
@@ -92,6 +108,15 @@ class Relay:
             with self._lock:
                 self._links.append(link)
             link.start()
+
+    def resending(self, size: int) -> float:
+        """Seconds that `size` bytes wait for lost packets: those of one burst are sent again together."""
+        if not self.loss:
+            return 0.0
+        wait, left = 0.0, -(-size // SEGMENT)
+        while left := sum(random.random() < self.loss for _ in range(left)):
+            wait = wait * 2 + PATIENCE + 2 * self.latency
+        return wait
 
     def count(self, size: int) -> bool:
         """Counts `size` bytes about to be carried; False if they must not be (silence, or the limit reached)."""
@@ -117,7 +142,7 @@ class _Link:
 
     def start(self) -> None:
         for a, b in ((self._near, self._far), (self._far, self._near)):
-            pump = self._pump_late if self._relay.latency else self._pump
+            pump = self._pump_late if self._relay.latency or self._relay.loss else self._pump
             threading.Thread(target=pump, args=(a, b), daemon=True).start()
 
     def reset(self) -> None:
@@ -153,14 +178,15 @@ class _Link:
                 self.reset()
 
         threading.Thread(target=deliver, daemon=True).start()
-        data = b"?"
+        data, due = b"?", 0.0
         while data:
             try:
                 data = source.recv(1 << 18)
             except OSError:
                 data = b""
+            due = max(due, time.monotonic() + self._relay.latency + self._relay.resending(len(data)))
             with ready:
-                queue.append((time.monotonic() + self._relay.latency, data))
+                queue.append((due, data))
                 ready.notify()
 
 

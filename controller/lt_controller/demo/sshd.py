@@ -58,10 +58,9 @@ class PrivateSshd:
 
     `folder` must have no quote or newline in its path (sshd's configuration cannot express them); `home` may have any
     name. `path`, if given, is the PATH that a session gets, so that a host can lack programs. `extra` lines of
-    sshd_config come first, and so win over those here.
+    sshd_config come first, and so win over those here. `address` is what it listens on; `within` an argv that runs it
+    elsewhere (in another network, say), from where its log and its port are still within reach.
     """
-
-    address = "127.0.0.1"
 
     def __init__(
         self,
@@ -71,7 +70,11 @@ class PrivateSshd:
         path: str | None = None,
         extra: Sequence[str] = (),
         variables: dict[str, str] | None = None,
+        address: str = "127.0.0.1",
+        within: Sequence[str] = (),
     ) -> None:
+        self.address = address
+        self._within = tuple(within)
         self.folder = folder.absolute()
         self.home = (home or folder / "home").absolute()
         self.user = getpass.getuser()
@@ -102,7 +105,7 @@ class PrivateSshd:
         """The listening process. Raises LtError `sshd_failed` when it is not running."""
         if self._process is None or self._process.poll() is not None:
             raise LtError("sshd_failed", log=self._log_tail())
-        return self._process.pid
+        return self._listener(self._process.pid)
 
     def start(self, port: int | None = None) -> PrivateSshd:
         """Makes what is missing, starts the server and waits until it answers.
@@ -118,7 +121,7 @@ class PrivateSshd:
             self.port = port or _free_port(self.address)
             self._write_config()
             self._process = subprocess.Popen(
-                [program, "-D", "-f", str(self.folder / "sshd_config"), "-E", str(self.log)],
+                [*self._within, program, "-D", "-f", str(self.folder / "sshd_config"), "-E", str(self.log)],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
@@ -133,8 +136,10 @@ class PrivateSshd:
         if process is None:
             return
         if process.poll() is None:
-            process.send_signal(signal.SIGSTOP)  # or it would let a client in again that we have just cut off
-            self._kill_children(process.pid)
+            listener = self._listener(process.pid)
+            os.kill(listener, signal.SIGSTOP)  # or it would let a client in again that we have just cut off
+            self._kill_children(listener)
+            os.kill(listener, signal.SIGKILL)
             process.kill()
         process.wait()
 
@@ -168,6 +173,11 @@ class PrivateSshd:
         while any(map(_is_alive, found)) and time.monotonic() < deadline:
             time.sleep(0.005)
         return len(found)
+
+    def _listener(self, started: int) -> int:
+        """The listening process: the one started, or the sshd that it runs `within`."""
+        inside = _sshd_children(started) if self._within else []
+        return inside[0].pid if inside else started
 
     def _prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

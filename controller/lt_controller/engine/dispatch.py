@@ -22,7 +22,7 @@ from .connect import Connected
 from .intake import Intake
 from .requests import Requests
 from .staging import Snapshot, Stager
-from .steps import SubmitStep, passed
+from .steps import StreamStep, SubmitStep, passed
 
 STAGERS = 2  # transfers to one host at a time
 # Tried again at the next connection, whose backoff is theirs as well.
@@ -169,6 +169,7 @@ class Dispatch:
             return
         try:
             self._link.request("follow", job=key[0], attempt=key[1], cursors=cursors, manifests=known)
+            passed(StreamStep.ASKED, self._home.path)
         except LtError as error:
             if error.code == "host_unreachable":
                 raise

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from lt_agent.protocol.errors import LtError, error_from_dict
@@ -17,6 +18,7 @@ from lt_agent.protocol.states import STATES
 from ..store import checkpoints, hosts, jobs, streams
 from ..store.times import iso
 from ..store.writer import Writer
+from .steps import PullStep, Step, StreamStep, passed
 from .verify import checked_exit, checked_manifest, is_count
 
 SEEN_EVERY = 20.0  # seconds between two notes that the host is alive
@@ -25,8 +27,16 @@ SEEN_EVERY = 20.0  # seconds between two notes that the host is alive
 class Intake:
     """Takes pushes for the attempts that are followed, and for no other: a host speaks only for its own jobs."""
 
-    def __init__(self, host: str, writer: Writer, on_news: Callable[[], None], on_fault: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        host: str,
+        home: Path,
+        writer: Writer,
+        on_news: Callable[[], None],
+        on_fault: Callable[[str], None],
+    ) -> None:
         self._host = host
+        self._home = home
         self._writer = writer
         self._on_news = on_news  # something that may be work: a checkpoint, an end
         self._on_fault = on_fault  # the stream can't be trusted to be whole: reconnect and ask again
@@ -79,19 +89,26 @@ class Intake:
 
     def _stream(self, job: str, attempt: int, stream: str, offset: int, data: bytes) -> None:
         if stream == "log":
-            self._add("logs", streams.add_log, job, attempt, offset, data, weight=len(data))
+            future = self._add("logs", streams.add_log, job, attempt, offset, data, weight=len(data))
         elif stream == "events":
-            self._add("jobs", _take_events, job, attempt, self._host, offset, data, self.clock, weight=len(data))
+            news = (job, attempt, self._host, offset, data, self.clock)
+            future = self._add("jobs", _take_events, *news, weight=len(data))
         elif stream in ("metrics", "samples"):
-            self._add("metrics", streams.add_metrics, job, attempt, stream, offset, data, self.clock, weight=len(data))
+            points = (job, attempt, stream, offset, data, self.clock)
+            future = self._add("metrics", streams.add_metrics, *points, weight=len(data))
+        else:
+            return
+        self._then_passed(future, StreamStep.STORED)
 
     def _manifest(self, job: str, attempt: int, manifest: Manifest) -> None:
         which = self._followed.get((job, attempt))
         future = self._add("checkpoints", checkpoints.add, job, attempt, manifest, which, self.clock)
+        self._then_passed(future, PullStep.ANNOUNCED)
         future.add_done_callback(lambda _: self._on_news())
 
     def _exit(self, job: str, attempt: int, record: ExitRecord, sent: dict[str, int]) -> None:
         future = self._add("jobs", _take_exit, job, attempt, record, sent, self.clock)
+        self._then_passed(future, StreamStep.ENDED)
         self.unfollow(job, attempt)
         future.add_done_callback(lambda _: self._on_news())
 
@@ -104,6 +121,13 @@ class Intake:
         future = self._writer.add(topic, function, *args, weight=weight)
         future.add_done_callback(self._check)
         return future
+
+    def _then_passed(self, future: Future[Any], step: Step) -> None:
+        def done(future: Future[Any]) -> None:
+            if future.exception() is None:
+                passed(step, self._home)
+
+        future.add_done_callback(done)
 
     def _check(self, future: Future[Any]) -> None:
         error = future.exception()

@@ -10,6 +10,7 @@ from ..home import Home
 from ..journal import fault
 from ..store.writer import Writer
 from .keepsake import keep
+from .steps import StreamStep, passed
 
 RETRY = 60.0  # seconds until one that could not be written is tried again: a full disk
 QUIET = 1.0  # seconds without news before it begins: a hundred jobs that end at once come first
@@ -66,6 +67,7 @@ class Keeper:
     def _keep(self, key: Key) -> None:
         try:
             keep(self._home, *key)
+            passed(StreamStep.KEPT, self._home.path)
             self._writer.run("", _mark, *key)
             self._later.pop(key, None)
         except Exception:  # one that can't be written must not hold up the others

@@ -56,6 +56,7 @@ class Puller:
             with contextlib.suppress(LtError):  # the end of the link lets go of it as well
                 self.link.request("unpin", job=job, attempt=attempt, name=name)
         self.writer.run("checkpoints", checkpoints.set_pull, job, attempt, name, "pulled", str(target))
+        passed(PullStep.RECORDED, self.home.path)
         if manifest.kind == "checkpoint" and wish["which"] in (None, "last", "best"):
             self._drop_older(job, attempt, name, wish["which"])
         return target

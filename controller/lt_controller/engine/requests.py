@@ -15,7 +15,7 @@ from ..store.intents import Intent
 from ..store.writer import Writer
 from .link import BridgeLink
 from .offline import check_removable
-from .steps import ControlStep, passed
+from .steps import AskStep, ResumeStep, StopStep, passed
 
 
 class Requests:
@@ -49,9 +49,11 @@ class Requests:
             self._stop(intent, job)
         elif intent.kind == "save":
             self._link.request("save", job=job.id, attempt=job.attempt)
+            passed(AskStep.SAVE, self._home)
         elif intent.kind == "resume":
+            passed(ResumeStep.SEEN, self._home)
             self._writer.run("jobs", _resume, intent)
-            passed(ControlStep.RESUMED, self._home)
+            passed(ResumeStep.BEGUN, self._home)
         elif intent.kind == "pull":
             self._writer.run("checkpoints", checkpoints.request, job.id, intent.params.get("names"))
         elif intent.kind == "remove":
@@ -65,6 +67,7 @@ class Requests:
         if job.state == states.PAUSED:
             self._writer.run("jobs", jobs.cancel_paused, job.id)
             return
+        passed(StopStep.SEEN, self._home)
         self._cancel_staging(job.id, job.attempt)
         try:
             self._link.request(
@@ -77,12 +80,14 @@ class Requests:
             stopped = LtError("stopped_before_start", by=str(intent.params.get("by", "")))
             self._writer.run("jobs", jobs.end_here, job.id, job.attempt, states.CANCELLED, stopped)
             return
-        passed(ControlStep.REQUESTED, self._home)
+        passed(StopStep.REQUESTED, self._home)
         self._writer.run("jobs", jobs.set_state, job.id, job.attempt, states.STOPPING)
+        passed(StopStep.RECORDED, self._home)
 
     def _remove(self, intent: Intent, job: jobs.Brief) -> None:
         self._writer.run("", check_removable, intent)
         self._link.request("remove", timeout=600, job=job.id)
+        passed(AskStep.REMOVE, self._home)
         self._writer.run("jobs", jobs.remove, job.id)
 
 

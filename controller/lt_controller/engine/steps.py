@@ -29,21 +29,47 @@ class SubmitStep(Step):
     FOLLOWED = "submit-followed"
 
 
+class StreamStep(Step):
+    """From a running job to its whole record at home."""
+
+    ASKED = "stream-asked"  # the host sends; nothing of it is stored
+    STORED = "stream-stored"  # a piece and its cursor are in the database; the next one is on its way
+    ENDED = "stream-ended"  # the end is recorded; the run's own files at home are not written
+    KEPT = "stream-kept"  # they are written; not recorded
+
+
 class PullStep(Step):
     """From a checkpoint's manifest to a verified folder at home."""
 
+    ANNOUNCED = "pull-announced"  # the manifest is recorded; nothing was asked of the host
     BEGUN = "pull-begun"  # recorded as pulling
     PINNED = "pull-pinned"  # the host keeps it for us
     RECEIVED = "pull-received"  # the bytes are in the staging folder
     VERIFIED = "pull-verified"  # every hash agrees
     PLACED = "pull-placed"  # renamed in; not recorded
+    RECORDED = "pull-recorded"  # recorded as pulled; what it supersedes is still at home
 
 
-class ControlStep(Step):
-    """Stop, pause, save, resume, remove."""
+class StopStep(Step):
+    """From a person's stop or pause to a host that knows it."""
 
-    REQUESTED = "control-requested"  # the host has the request; the intent is still open
-    RESUMED = "control-resumed"  # the new attempt is written
+    SEEN = "stop-seen"  # the intent was read; the host knows nothing
+    REQUESTED = "stop-requested"  # the host has the request; not recorded here
+    RECORDED = "stop-recorded"  # recorded as stopping; the intent is still open
+
+
+class ResumeStep(Step):
+    """From a person's resume to a new attempt; what follows are the steps of a submit."""
+
+    SEEN = "resume-seen"  # the intent was read; nothing is written
+    BEGUN = "resume-begun"  # the new attempt is written
+
+
+class AskStep(Step):
+    """The other requests of a person."""
+
+    SAVE = "save-requested"  # the host has it; the intent is still open
+    REMOVE = "remove-done"  # the host has deleted the job; not recorded here
 
 
 def every_step() -> list[Step]:

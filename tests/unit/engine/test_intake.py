@@ -19,7 +19,7 @@ class Bench:
     def __init__(self, path: Path) -> None:
         self.writer = Writer(path / "lt.db")
         self.faults: list[str] = []
-        self.intake = Intake("h", self.writer, lambda: None, self.faults.append)
+        self.intake = Intake("h", path, self.writer, lambda: None, self.faults.append)
         spec = JobSpec(job=new_ulid(), attempt=1, name="j", owner="me", kind="command", argv=("true",))
         self.job = self.writer.run("", jobs.take_submit, "i", {"spec": to_dict(spec), "host": "h"})
         self.intake.follow(self.job, 1, None)
