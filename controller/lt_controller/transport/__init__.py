@@ -12,6 +12,7 @@ from lt_agent.protocol.errors import LtError
 from lt_controller.home import Home
 from lt_inventory.model import LOCAL, Host
 
+from .answers import Answers
 from .base import Bulk, Completed, Duplex, Progress, ProgressCallback, Transport
 
 __all__ = [
@@ -26,8 +27,8 @@ __all__ = [
 ]
 
 
-def transport_for(host: Host, home: Home) -> Transport:
-    """The way to run commands on `host`; not connected yet.
+def transport_for(host: Host, home: Home, answers: Answers | None = None) -> Transport:
+    """The way to run commands on `host`; not connected yet. `answers` is asked where a login needs more than a key.
 
     Raises LtError `bad_jump`, and `hosts_file_invalid` when the host has jumps and the inventory cannot be read.
     """
@@ -38,11 +39,13 @@ def transport_for(host: Host, home: Home) -> Transport:
     from .fabric_ssh import FabricTransport
     from .route import route
 
-    return FabricTransport(route(host, home), home)
+    return FabricTransport(route(host, home), home, answers)
 
 
 def bulk_for(host: Host, home: Home, facts: Mapping[str, Any], transport: Transport) -> Bulk:
     """The way to move files to and from `host`: rsync where both ends have it, else tar over `transport`.
+
+    rsync has an OpenSSH connection of its own, or a channel of `transport` where OpenSSH could not log in alone.
 
     The tar way needs the agent on the host already. Raises LtError `host_no_python`.
     """
@@ -55,7 +58,7 @@ def bulk_for(host: Host, home: Home, facts: Mapping[str, Any], transport: Transp
         from .rsync import RsyncBulk
 
         try:
-            return RsyncBulk(host, home, remote, transport)
+            return RsyncBulk(host, home, remote, transport, tunnelled=not transport.alone)
         except LtError as error:
             if error.code != "no_rsync_here":
                 raise

@@ -63,6 +63,10 @@ class Transport(Protocol):
 
     name: str
 
+    @property
+    def alone(self) -> bool:
+        """Whether OpenSSH could log in as this did, without a person: then files go over a connection of their own."""
+
     def connect(self, timeout: float = 20.0) -> None:
         """Opens the connection (if none stands). Raises LtError: docs/transport.md has the codes."""
 

@@ -14,17 +14,17 @@ from typing import Any
 
 import fabric
 import paramiko
-from paramiko.ssh_exception import PartialAuthentication
 
 from lt_agent.protocol.errors import LtError
 from lt_controller.home import Home
 from lt_inventory.model import Host
 
+from .answers import Answers
 from .base import Completed
 from .channel import WINDOW, ChannelStream
 from .dial import dial, unreachable
 from .known_hosts import HostKey
-from .login import credentials
+from .login import Login
 from .remote import command_line
 
 KEEPALIVE = 15  # seconds; keeps jumps and NAT tables warm, the sockets' own timers find a dead link
@@ -37,27 +37,34 @@ logging.getLogger("paramiko").setLevel(logging.CRITICAL + 1)
 
 
 class FabricTransport:
-    """The `Transport` of a host reached by SSH. `hops` is the way there, outermost first (see `route`)."""
+    """The `Transport` of a host reached by SSH. `hops` is the way there, outermost first (see `route`).
 
-    def __init__(self, hops: Sequence[Host], home: Home) -> None:
+    `answers` is asked where a login needs more than a key; without it nobody is.
+    """
+
+    def __init__(self, hops: Sequence[Host], home: Home, answers: Answers | None = None) -> None:
         self.name = hops[-1].name
+        self.logins: list[Login] = []  # how each hop was logged in to, the last time
         self._hops = list(hops)
         self._home = home
+        self._answers = answers
         self._lock = threading.Lock()
         self._connections: list[fabric.Connection] = []
 
     def connect(self, timeout: float = 20.0) -> None:
-        """Logs in over every hop. Raises LtError: `host_unreachable`, `host_key_unknown`, `host_key_changed`,
-        `login_failed`, `key_missing`, `key_permissions`, `key_encrypted`, `key_unreadable`."""
+        """Logs in over every hop, each of which has `timeout` seconds to answer; a person has longer.
+
+        Raises LtError `host_unreachable`, `host_key_unknown`, `host_key_changed`, and as `Login` and `own_key`.
+        """
         with self._lock:  # a Fabric connection opened by two threads at once breaks
             if self.alive():
                 return
             self._close()
-            deadline = time.monotonic() + timeout
+            self.logins = [Login(hop, self._answers) for hop in self._hops]
             try:
-                for hop in self._hops:
+                for hop, login in zip(self._hops, self.logins, strict=True):
                     gateway = self._connections[-1] if self._connections else None
-                    self._connections.append(open_hop(hop, gateway, self._home, deadline))
+                    self._connections.append(open_hop(hop, gateway, self._home, timeout, login))
             except BaseException:
                 self._close()
                 raise
@@ -71,6 +78,11 @@ class FabricTransport:
         """Whether every hop's connection stands, as far as is known here."""
         connections = self._connections
         return len(connections) == len(self._hops) and all(link.is_connected for link in connections)
+
+    @property
+    def alone(self) -> bool:
+        """Whether OpenSSH could log in by itself, as far as this login has shown."""
+        return all(login.alone for login in self.logins)
 
     def run(self, argv: Sequence[str], input: bytes = b"", timeout: float = 60.0) -> Completed:
         """Runs `argv` to its end. Raises LtError `command_timeout`, `host_unreachable`, `too_many_sessions`."""
@@ -129,9 +141,11 @@ class _Unknown(paramiko.MissingHostKeyPolicy):
         )
 
 
-def open_hop(hop: Host, gateway: fabric.Connection | None, home: Home, deadline: float) -> fabric.Connection:
+def open_hop(
+    hop: Host, gateway: fabric.Connection | None, home: Home, timeout: float, login: Login
+) -> fabric.Connection:
     """One logged-in connection to `hop`, through `gateway` if given. Raises as `FabricTransport.connect`."""
-    remaining = max(1.0, deadline - time.monotonic())
+    login.prepare()
     connection = fabric.Connection(
         hop.address,
         user=hop.user,
@@ -139,13 +153,13 @@ def open_hop(hop: Host, gateway: fabric.Connection | None, home: Home, deadline:
         # An explicit, empty ssh configuration keeps Fabric from the person's ~/.ssh/config.
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
         forward_agent=False,
-        connect_timeout=max(1, int(remaining)),
+        connect_timeout=max(1, int(timeout)),
         connect_kwargs={
-            **credentials(hop),
-            "sock": open_socket(hop, gateway, remaining),
+            "auth_strategy": login,
+            "sock": open_socket(hop, gateway, timeout),
             "transport_factory": _transport,
-            "banner_timeout": remaining,
-            "auth_timeout": remaining,
+            "banner_timeout": timeout,
+            "auth_timeout": timeout,
         },
     )
     connection.client.set_missing_host_key_policy(_Unknown(hop))
@@ -154,7 +168,7 @@ def open_hop(hop: Host, gateway: fabric.Connection | None, home: Home, deadline:
     try:
         connection.open()
     except BaseException as error:
-        known = _explain(error, connection, hop)
+        known = _explain(error, hop)
         connection.client.close()
         if known is None:
             raise
@@ -187,9 +201,8 @@ def _transport(sock: Any, **options: Any) -> paramiko.Transport:
     return transport
 
 
-def _explain(error: BaseException, connection: fabric.Connection, hop: Host) -> LtError | None:
-    """What a failed login means, or None for what is no failure of a login."""
-    transport = connection.client.get_transport()
+def _explain(error: BaseException, hop: Host) -> LtError | None:
+    """What a connection that could not be made means, or None for what is no failure of it."""
     if isinstance(error, LtError):
         return error
     if isinstance(error, paramiko.BadHostKeyException):
@@ -200,11 +213,6 @@ def _explain(error: BaseException, connection: fabric.Connection, hop: Host) -> 
             known=offered_key(error.expected_key).fingerprint,
             offered=offered_key(error.key).fingerprint,
         )
-    refused = isinstance(error, paramiko.AuthenticationException)
-    # "No authentication methods available" has no class of its own: seen by how far the transport got.
-    nothing_to_offer = isinstance(error, paramiko.SSHException) and _keys_exchanged(transport)
-    if refused or nothing_to_offer:
-        return LtError("login_failed", host=hop.name, user=connection.user, methods=_methods(transport, hop, error))
     if isinstance(error, TimeoutError):
         return unreachable(hop.name, hop.target, "timeout")
     if isinstance(error, paramiko.SSHException):
@@ -212,26 +220,3 @@ def _explain(error: BaseException, connection: fabric.Connection, hop: Host) -> 
     if isinstance(error, (OSError, EOFError)):
         return unreachable(hop.name, hop.target, "connection_lost")
     return None
-
-
-def _keys_exchanged(transport: paramiko.Transport | None) -> bool:
-    """Whether the connection got as far as asking who we are, and stands."""
-    try:
-        return transport is not None and transport.get_remote_server_key() is not None and transport.is_active()
-    except paramiko.SSHException:
-        return False
-
-
-def _methods(transport: paramiko.Transport | None, hop: Host, error: BaseException) -> list[str]:
-    """Which ways to log in the server offers, as it says itself."""
-    if isinstance(error, (paramiko.BadAuthenticationType, PartialAuthentication)):
-        return list(error.allowed_types)
-    if transport is None or not transport.is_active():
-        return []
-    try:
-        transport.auth_none(hop.user or "")
-    except paramiko.BadAuthenticationType as answer:
-        return list(answer.allowed_types)
-    except (paramiko.SSHException, OSError, EOFError):
-        return []
-    return []

@@ -20,6 +20,7 @@ class LocalTransport:
 
     def __init__(self, name: str = "local") -> None:
         self.name = name
+        self.alone = True  # nobody logs in
         self._open = False
         self._streams: list[LocalStream] = []
 

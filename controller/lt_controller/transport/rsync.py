@@ -12,7 +12,8 @@ import selectors
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +27,7 @@ from .route import inventory_of
 from .rsync_features import local_features, parse_progress
 from .space import failure
 from .ssh_config import control_socket, write_ssh_config
+from .tunnel import Tunnel
 
 PARTIAL = ".lt-partial"  # where rsync keeps the beginning of a file that was cut off
 SHARED_LIMIT = 32 << 20  # bytes; above it a transfer opens a connection of its own
@@ -34,13 +36,22 @@ IO_TIMEOUT = 90  # seconds without a byte until rsync gives up
 
 
 class RsyncBulk:
-    """The `Bulk` of a host that has rsync. `transport` answers what exit codes leave open."""
+    """The `Bulk` of a host that has rsync. `transport` answers what exit codes leave open.
 
-    def __init__(self, host: Host, home: Home, remote_version: str, transport: Transport) -> None:
+    `tunnelled`: the files go over `transport` as well, where OpenSSH could not log in by itself. Raises LtError
+    `no_rsync_here`, for a tunnel also where one end's rsync is too old for it.
+    """
+
+    def __init__(
+        self, host: Host, home: Home, remote_version: str, transport: Transport, *, tunnelled: bool = False
+    ) -> None:
         self._host = host
+        self._tunnelled = tunnelled
         self._home = home
         self._transport = transport
         self._features = local_features().with_remote(remote_version)
+        if tunnelled and not self._features.protects:
+            raise LtError("no_rsync_here")
 
     def push(
         self,
@@ -93,7 +104,7 @@ class RsyncBulk:
 
     def close(self) -> None:
         """Ends the shared connection."""
-        if not self._socket().exists():
+        if self._tunnelled or not self._socket().exists():
             return
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):  # it ends by itself a minute later
             subprocess.run(
@@ -122,8 +133,16 @@ class RsyncBulk:
     def _socket(self) -> Path:
         return control_socket(self._host, self._home)
 
-    def _shell(self, total: int) -> list[str]:
-        """The ssh that rsync uses."""
+    @contextmanager
+    def _shell(self, total: int) -> Iterator[list[str]]:
+        """The program by which rsync reaches its other half: ssh, or our end of a tunnel."""
+        if not self._tunnelled:
+            yield self._ssh(total)
+            return
+        with Tunnel(self._transport) as tunnel:
+            yield tunnel.argv
+
+    def _ssh(self, total: int) -> list[str]:
         config = write_ssh_config({**inventory_of(self._home), self._host.name: self._host}, self._home)
         if total > SHARED_LIMIT:
             return ["ssh", "-F", str(config), "-o", "ControlPath=none"]
@@ -141,9 +160,13 @@ class RsyncBulk:
     ) -> Progress | _Failed:
         if not names:
             return Progress(0, 0, 0)
-        argv = ["rsync", *options, "-e", _rsh(self._shell(total)), "--", *ends]
         # Files, not pipes: a lingering shared connection inherits standard error and would hold a pipe open.
-        with tempfile.TemporaryFile() as stderr, tempfile.TemporaryFile() as listing:
+        with (
+            self._shell(total) as shell,
+            tempfile.TemporaryFile() as stderr,
+            tempfile.TemporaryFile() as listing,
+        ):
+            argv = ["rsync", *options, "-e", _rsh(shell), "--", *ends]
             # `./`: a name that begins with # or ; would be a comment
             listing.write(b"".join(b"./" + os.fsencode(name) + b"\0" for name in names))
             listing.seek(0)

@@ -32,17 +32,18 @@ class Features:
             found += ["--info=progress2", "--no-inc-recursive"]
         if not self.openrsync and self.version >= (3, 1, 3):
             found.append("--modify-window=-1")  # nanoseconds count: a file edited twice within a second differs
-        if self._protects:
+        if self.protects:
             found.append("-s")
         return found
 
     @property
-    def _protects(self) -> bool:
+    def protects(self) -> bool:
+        """Whether paths reach the other end untouched by any shell (`-s`)."""
         return not self.openrsync and self.version >= (3, 0, 0)
 
     def remote_path(self, path: str) -> str:
         """`path` as it must be written after `host:`: as it is where rsync protects it, else quoted for the shell."""
-        return path if self._protects else quote(path)
+        return path if self.protects else quote(path)
 
     def with_remote(self, text: str) -> Features:
         """What is left when the other end is `text` (the first line of its `rsync --version`, or a bare number)."""

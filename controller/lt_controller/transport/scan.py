@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 
 import fabric
@@ -11,25 +10,28 @@ import paramiko
 from lt_controller.home import Home
 from lt_inventory.model import Host
 
+from .answers import Answers
 from .dial import unreachable
 from .fabric_ssh import offered_key, open_hop, open_socket
 from .known_hosts import HostKey
+from .login import Login
 from .route import route
 
 
-def scan_host_key(host: Host, home: Home, timeout: float = 15.0) -> HostKey:
+def scan_host_key(host: Host, home: Home, timeout: float = 15.0, answers: Answers | None = None) -> HostKey:
     """The key that `host` shows now, whether trusted or not; jumps on the way are logged in to, and strictly.
+
+    Each hop has `timeout` seconds. `answers` is asked where a jump needs more than a key.
 
     Raises LtError `host_unreachable` and, for a jump, whatever its login raises.
     """
-    deadline = time.monotonic() + timeout
     *jumps, target = route(host, home)
     with ExitStack() as opened:
         gateway: fabric.Connection | None = None
         for hop in jumps:
-            gateway = open_hop(hop, gateway, home, deadline)
+            gateway = open_hop(hop, gateway, home, timeout, Login(hop, answers))
             opened.callback(gateway.close)
-        return _ask(target, gateway, max(1.0, deadline - time.monotonic()))
+        return _ask(target, gateway, timeout)
 
 
 def _ask(target: Host, gateway: fabric.Connection | None, timeout: float) -> HostKey:

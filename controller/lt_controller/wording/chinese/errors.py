@@ -123,7 +123,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "key_permissions": ("密钥 {key} 可被他人读取，ssh 会拒绝使用。", "chmod 600 {key}"),
     "key_public": ("{key} 是公钥[；主机 {host} 需要私钥]。", "请指定不带 .pub 的文件"),
     "key_unreadable": ("无法读取密钥 {key}[：{detail}]。", "lt host edit {host} --key FILE"),
-    "key_encrypted": ("密钥 {key} 有口令。", "ssh-add {key} 为本次会话解锁"),
+    "key_encrypted": ("密钥 {key} 有密码短语。", "lt host connect {host} 会询问；ssh-add {key} 为本次会话解锁"),
     "host_key_unknown": ("{host} 的密钥（{fingerprint}）尚未被信任。", "lt host trust {host} 显示并询问"),
     "host_key_changed": (
         "{host} 出示的密钥与以前不同（[{offered}，]已知：{known}）。或是机器重装，或是有人冒充：没有发送任何内容。",

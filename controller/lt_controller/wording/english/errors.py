@@ -148,7 +148,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     "key_permissions": ("The key {key} may be read by others, so ssh would refuse it.", "chmod 600 {key}"),
     "key_public": ("{key} is a public key[; host {host} needs the private one].", "name the file without .pub"),
     "key_unreadable": ("The key {key} can't be read[: {detail}].", "lt host edit {host} --key FILE"),
-    "key_encrypted": ("The key {key} has a passphrase.", "ssh-add {key} unlocks it until you log out"),
+    "key_encrypted": (
+        "The key {key} has a passphrase.",
+        "lt host connect {host} asks for it; ssh-add {key} unlocks it until you log out",
+    ),
     "host_key_unknown": (
         "The key of {host} ({fingerprint}) is not trusted yet.",
         "lt host trust {host} shows it and asks",
