@@ -24,9 +24,7 @@ STATES = ("running", "running", "waiting", "staging", "succeeded", "succeeded", 
 class SampleFleet:
     """An LT_HOME with `hosts` hosts and `jobs` jobs; the first job has all that a screen can show."""
 
-    def __init__(
-        self, path: Path, hosts: int = 6, jobs: int = 14, seed: int = 7, now: datetime | None = None
-    ) -> None:
+    def __init__(self, path: Path, hosts: int = 6, jobs: int = 14, seed: int = 7, now: datetime | None = None) -> None:
         self.home = Home(path).make()
         self.now = (now or datetime.now(timezone.utc)).timestamp()
         self.random = random.Random(seed)
@@ -108,7 +106,14 @@ class SampleFleet:
             "python": {"path": "/usr/bin/python3", "version": "3.11.9"},
             "cpu": {"model": "AMD EPYC 7763", "count": 64, "load1": 3.2},
             "memory": {"total": 512 * GIB, "available": 300 * GIB},
-            "disks": {"root": {"path": "/data", "total": 2000 * GIB, "free": (3 + number * 210) * GIB}},
+            "disks": {
+                "root": {
+                    "path": "/data",
+                    "filesystem": "ext4",
+                    "total": 2000 * GIB,
+                    "free": (3 + number * 210) * GIB,
+                }
+            },
             "gpus": [
                 {
                     "index": n,

@@ -38,6 +38,8 @@ class Sampler:
             self._ready = True
             self._open()
         line: dict[str, Any] = {"step": int(time.monotonic() - self._started), "time": time.time()}
+        with contextlib.suppress(OSError):
+            line["sys/log"] = os.stat(self._attempt.log).st_size  # when each part of the log was there: it has no clock
         line["sys/disk_free"] = free_bytes(self._attempt.path)
         if self._psutil is not None:
             line["sys/mem_free"] = self._psutil.virtual_memory().available

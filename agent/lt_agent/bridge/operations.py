@@ -55,6 +55,8 @@ class Operations:
             "remove": (BULK, self._remove),
             "facts": (ASKS, self._facts),
             "disk": (ASKS, self._disk),
+            "processes": (ASKS, self._processes),
+            "holdings": (BULK, self._holdings),
         }
 
     def lane_of(self, request: Request) -> str:
@@ -211,6 +213,16 @@ class Operations:
         except OSError as error:
             raise LtError("no_such_path", path=str(path), problem=str(error.strerror)) from None
         return {"path": str(path), "total": info.f_blocks * info.f_frsize, "free": info.f_bavail * info.f_frsize}
+
+    def _processes(self, request: Request) -> Any:
+        from .. import holdings
+
+        return {"processes": holdings.processes()}
+
+    def _holdings(self, request: Request) -> Any:
+        from .. import holdings
+
+        return {"processes": holdings.processes(), "disk": holdings.on_disk(self._root)}
 
     def _attempt(self, request: Request) -> AttemptPaths:
         paths = self._root.attempt(_text(request, "job"), _number(request, "attempt"))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError
 
-from . import queries
+from . import clock, queries
 from .base import Connected, near
 from .database import load, when
 from .models import Reachability
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lt_inventory.ssh_import import ImportCandidate
 
     from .details import HostInfo, OfferedKey
+    from .holdings import Holdings
 
 
 class HostCalls(Connected):
@@ -158,6 +159,18 @@ class HostCalls(Connected):
         facts = self._call("probe", 180.0, name=name)
         return facts if isinstance(facts, dict) else {}
 
+    def holdings(self, name: str, *, disk: bool = True) -> Holdings:
+        """A host's processes and, with `disk`, what of ours lies there, asked of it now.
+
+        Raises LtError `no_such_host`, `host_unreachable` and what else keeps it from that.
+        """
+        from .holdings import parsed
+
+        self.host(name)
+        answer = self._call("holdings" if disk else "processes", 90.0, name=name)
+        names = {job.id: job.name for job in queries.jobs(self._db, all=True)}
+        return parsed(answer if isinstance(answer, dict) else {}, names)
+
     def install_rsync(self, name: str) -> dict[str, Any]:
         """Has the host's package manager install rsync; the facts after that.
 
@@ -174,7 +187,7 @@ class HostCalls(Connected):
         facts = self.probe(name) if probe else queries.facts(self._db, name)
         if facts is None:
             raise LtError("host_never_probed", host=name)
-        return list(check(facts, host))
+        return list(check(facts, host, clock.now()))
 
     def _try_again(self, name: str) -> None:
         """What kept the host away may be mended: no need to sit out the pause since the last try."""

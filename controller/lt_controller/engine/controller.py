@@ -181,6 +181,8 @@ class Controller:
             return {"fingerprint": key.fingerprint, "key_type": key.key_type, "line": key.line(host)}
         if op in ("connect", "probe", "install"):
             return self._ask(str(request.get("name")), op)
+        if op in ("processes", "holdings"):
+            return self._ask(str(request.get("name")), op, question=True)
         if op == "stop":
             self.stop()
             return {}
@@ -194,12 +196,12 @@ class Controller:
         self._wake.set()
         return {}
 
-    def _ask(self, name: str, errand: str) -> dict[str, Any]:
+    def _ask(self, name: str, errand: str, *, question: bool = False) -> dict[str, Any]:
         self._read_hosts()
         session = self._session(name)
         if session is None:
             raise LtError("no_such_host", host=name, near=sorted(self._hosts or {}))
-        return session.ask(errand).result()
+        return session.question(errand) if question else session.ask(errand).result()
 
     def _status(self) -> dict[str, Any]:
         with self._sessions_lock:

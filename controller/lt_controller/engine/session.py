@@ -26,6 +26,7 @@ from .pulling import Pulling
 
 PASS_EVERY = 10.0  # seconds between two looks at what is due: the floor under the wake-ups
 QUESTION_LIMIT = 80.0  # seconds for an answer of the bridge that a person waits for
+QUESTION_LIMIT = 80.0  # seconds for an answer of the bridge that a person waits for
 UNWRITABLE_PAUSE = 10.0  # seconds, where not even a failure can be noted
 REFUSED = frozenset({"login_failed", "host_key_changed", "host_key_unknown", "key_unusable"})
 
@@ -80,6 +81,15 @@ class HostSession(threading.Thread):
                 self._asks.append(ask)
         self.poke(urgent=True)
         return ask.future
+
+    def question(self, op: str) -> dict[str, Any]:
+        """What the bridge answers, asked on the caller's thread: a slow answer holds up no other work."""
+        self.ask("connect").result()
+        connected = self._connected
+        if connected is None:
+            raise self._leaving()
+        answer = connected.link.request(op, timeout=QUESTION_LIMIT)
+        return answer if isinstance(answer, dict) else {}
 
     def question(self, op: str) -> dict[str, Any]:
         """What the bridge answers, asked on the caller's thread: a slow answer holds up no other work."""
