@@ -25,6 +25,8 @@ from .protocol.records import FileEntry, Manifest, from_dict, to_dict
 CHECKPOINT = "checkpoint"
 FINAL = "final"
 FILES = "files"
+TRACKERS = "trackers"
+_LOOSE = (FILES, TRACKERS)  # beside what was trained, and no checkpoint
 _ROTATED = ".rotated"
 _BLOCK = 1 << 20
 
@@ -160,7 +162,7 @@ def manifests(attempt: AttemptPaths) -> list[Manifest]:
 
 def newest(attempt: AttemptPaths) -> str | None:
     """The name of the last complete checkpoint or final model."""
-    names = [manifest.name for manifest in manifests(attempt) if manifest.kind != FILES]
+    names = [manifest.name for manifest in manifests(attempt) if manifest.kind not in _LOOSE]
     return names[-1] if names else None
 
 
@@ -200,7 +202,7 @@ def remove(attempt: AttemptPaths, name: str) -> bool:
         value = read_json(manifest)
         aside = attempt.manifests / f".{name}{_ROTATED}"
         os.rename(manifest, aside)
-        if isinstance(value, dict) and value.get("kind") == FILES:
+        if isinstance(value, dict) and value.get("kind") in _LOOSE:
             aside.unlink()
         else:
             _delete_folder(attempt, aside)

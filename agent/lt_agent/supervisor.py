@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import checkpoints, collect, locks, prepare, procs, start, stopping, tickets, verdict, wakeups
+from . import checkpoints, collect, locks, prepare, procs, start, stopping, tickets, trackers, verdict, wakeups
 from .crew import Crew
 from .events import Events
 from .leases import Grant, read_slots
@@ -268,10 +268,16 @@ class _Supervisor:
         deadline = time.monotonic() + PIN_PATIENCE
         while self._spec.outputs and collect.is_being_pulled(self._attempt) and time.monotonic() < deadline:
             self._crew.pause(FLOOR)
-        if self._spec.outputs or checkpoints.pending(self._attempt):
+        if self._spec.outputs or checkpoints.pending(self._attempt) or trackers.present(self._attempt):
             release_reserve(self._attempt)
-            self._crew.help(lambda: self._save_and_collect(True, 0.0), close=self._not_for_helpers(), nice=0)
+            self._crew.help(lambda: self._save_all(), close=self._not_for_helpers(), nice=0)
             self._crew.join_helper()
+
+    def _save_all(self) -> None:
+        """In the helper, when the worker is gone."""
+        self._save_and_collect(True, 0.0)
+        if trackers.present(self._attempt):
+            trackers.publish(self._attempt, self._event)
 
     def _save_and_collect(self, collect_too: bool, quiet: float) -> None:
         """In the helper."""

@@ -63,7 +63,7 @@ def trainer_arguments(
         "seed": job.seed,
         "use_cpu": device.kind == "cpu",
         "logging_nan_inf_filter": False,
-        "report_to": list(train.get("report_to") or ()) or "none",
+        "report_to": job.trackers or "none",
         "disable_tqdm": True,
         "save_total_limit": None,
         "push_to_hub": False,

@@ -15,6 +15,7 @@ from .control import EarlyLeave, Requests
 from .failures import TrainingFailure
 from .hang import Watch
 from .job import WorkerJob, is_main, say
+from .peak import peak_memory
 from .progress import Goal, Progress, metrics_line, progress_line
 from .signs import Signs
 
@@ -105,7 +106,9 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         if state.log_history:
             state.log_history[-1].update({key: logs[key] for key in ("num_tokens", "eval_num_tokens") if key in logs})
         if is_main():
-            append_line(self._job.paths.metrics, metrics_line(logs, state.global_step, time.time()))
+            append_line(
+                self._job.paths.metrics, metrics_line({**logs, **peak_memory()}, state.global_step, time.time())
+            )
             for event in self._signs.seen(state.global_step, logs):
                 append_line(self._job.paths.events, {"time": time.time(), **event})
         if "loss" in logs or "eval_loss" in logs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,11 @@ class WorkerJob:
     def processes(self) -> int:
         """How many processes train together: one per GPU, and one where there is none."""
         return max(1, int(self.section("resources").get("gpus") or 0))
+
+    @property
+    def trackers(self) -> list[str]:
+        """What `train.report_to` names and this interpreter has: a training is worth more than its tracker."""
+        return [name for name in self.section("train").get("report_to") or () if importlib.util.find_spec(name)]
 
     @property
     def cache(self) -> Path:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 import traceback
 from pathlib import Path
+
+from lt_agent.protocol.files import append_line
 
 from .checkpoints import check_resume, discard_unfinished, versions
 from .control import EarlyLeave, Requests
@@ -45,7 +48,8 @@ def _train(job: WorkerJob) -> None:
             f"{', '.join(absent)} not installed in {sys.executable}; give the recipe an env: with {job.method}'s lock, "
             "or name a Python that has them",
         )
-    prepare_trackers(job.section("train").get("report_to") or (), job.paths.path / "tensorboard")
+    _say_missing_trackers(job)
+    prepare_trackers(job.trackers, job.paths.path / "tensorboard")
     python = ".".join(str(part) for part in sys.version_info[:3])
     say("  ".join([f"method {job.method}", f"python {python}", *(f"{k} {v}" for k, v in versions().items())]))
     requests = Requests(job.paths)
@@ -71,9 +75,17 @@ def _train(job: WorkerJob) -> None:
 
 def _absent_modules(job: WorkerJob) -> list[str]:
     wanted = [*MODULES, *(["peft"] if job.recipe.get("adapter") else [])]
-    wanted += list(job.section("train").get("report_to") or ())
     wanted += ["bitsandbytes"] if job.section("model").get("load_in_4bit") else []
     return missing_modules(wanted)
+
+
+def _say_missing_trackers(job: WorkerJob) -> None:
+    for name in job.section("train").get("report_to") or ():
+        if name not in job.trackers:
+            say(f"{name} is not installed in {sys.executable}: nothing is reported to it; lt's own metrics have it all")
+            if is_main():
+                params = {"tracker": name, "python": sys.executable}
+                append_line(job.paths.events, {"time": time.time(), "code": "tracker_missing", "params": params})
 
 
 def _fail(job: WorkerJob, error: Exception) -> int:

@@ -67,7 +67,7 @@ def output_of(client: Client, info: HostInfo, facts: Mapping[str, Any], wanted: 
     """
     ref, _, which = wanted.partition("/")
     job = client.job(ref)
-    made = [c for c in client.checkpoints(job.id) if c.kind != "files" and which in ("", c.name)]
+    made = [c for c in client.checkpoints(job.id) if c.kind in ("checkpoint", "final") and which in ("", c.name)]
     made.sort(key=lambda c: (c.kind == "final", c.attempt, c.step or 0))
     if not made:
         raise LtError("no_output", job=job.name, name=which or None)

@@ -55,7 +55,7 @@ class Checkpoint:
 
     attempt: int
     name: str
-    kind: str  # checkpoint, final, files
+    kind: str  # checkpoint, final, files, trackers
     step: int | None
     metric: float | None
     best: bool

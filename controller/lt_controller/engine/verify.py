@@ -15,7 +15,7 @@ from lt_agent.protocol.states import RESTING
 
 BLOCK = 1 << 20
 MAX_COUNT = 1 << 50  # a petabyte; sums of many still fit into 64 bits
-KINDS = ("checkpoint", "final", "files")
+KINDS = ("checkpoint", "final", "files", "trackers")
 NoneType = type(None)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # never `.lt`, where our own records of the run lie
 _SHA256 = re.compile(r"[0-9a-f]{64}")

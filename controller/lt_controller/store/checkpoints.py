@@ -26,7 +26,16 @@ def add(
     if known is not None:
         return None
     state = "pending" if wanted(manifest, which) else "none"
-    if state == "pending" and (which != "all" or manifest.kind == "files") and manifest.kind != "final":
+    if state == "pending" and (which != "all" or manifest.kind == "files") and manifest.kind in ("checkpoint", "files"):
+        # After days away many come at once, in the order of their names: a newer one may be here already.
+        at = (attempt, manifest.step or 0)
+        newer = db.execute(
+            "SELECT 1 FROM checkpoints WHERE job_id=? AND kind=? AND pull_state IN ('pending','pulling','pulled')"
+            " AND asked=0 AND (attempt, coalesce(step, 0)) > (?,?)",
+            (job, manifest.kind, *at),
+        ).fetchone()
+        if newer is not None:
+            state = "skipped"
         db.execute(
             "UPDATE checkpoints SET pull_state='skipped'"
             " WHERE job_id=? AND kind=? AND pull_state='pending' AND asked=0",
@@ -58,7 +67,7 @@ def wanted(manifest: Manifest, which: str | None) -> bool:
     """Whether the pull policy `last`, `best`, `all` or `none` brings this one home. `last` takes each as it comes."""
     if which == "none":
         return False
-    if manifest.kind in ("final", "files") or which in (None, "all", "last"):
+    if manifest.kind in ("final", "files", "trackers") or which in (None, "all", "last"):
         return True
     return manifest.best
 
