@@ -22,9 +22,13 @@ def test_a_submit_right_after_a_signal_finds_a_successor(laptop: Laptop) -> None
         before = laptop.controller()
         assert before is not None
         before.send_signal(number)
-        laptop.lt("controller", "start")
-        after = laptop.controller()
-        assert after is not None and after.pid != before.pid
+
+        def succeeded(before: int = before.pid) -> bool:
+            laptop.lt("controller", "start")  # never fails, at whatever moment of the old one's leaving it comes
+            after = laptop.controller()
+            return after is not None and after.pid != before
+
+        until(succeeded, 30, "a successor runs")
     assert job_processes(job["id"])
     laptop.lt("stop", name)
     laptop.wait_state(name, "cancelled")
