@@ -9,11 +9,12 @@ from rich.style import Style
 from textual.color import Color
 from textual.theme import Theme
 
+from lt_controller.client.drawing import SERIES
+
 if TYPE_CHECKING:
     from textual.app import App
 
-#: Chart series, in order: safe for the common kinds of colour blindness (Okabe and Ito, 2008).
-SERIES = ("#56b4e9", "#e69f00", "#2ec48d", "#cc79a7", "#f0e442", "#d55e00")
+__all__ = ["SERIES", "THEMES", "TONES", "style_of", "tone"]
 
 #: Which meaning a state has.
 TONES = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -111,6 +113,14 @@ def steps(job: Job) -> str:
     if job.total_steps:
         return f"{job.step or 0}/{job.total_steps}"
     return "" if job.step is None else str(job.step)
+
+
+def path_text(path: str | Path | None) -> str:
+    """A path of the laptop, what lies in the person's own folder from `~` on."""
+    if path is None:
+        return ""
+    text, own = str(path), str(Path.home())
+    return "~" + text[len(own) :] if text == own or text.startswith(own + os.sep) else text
 
 
 def plain(cell: Cell) -> str:

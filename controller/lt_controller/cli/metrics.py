@@ -12,6 +12,7 @@ from ..client import Client
 from ..client.details import MetricPoint
 from ..display import safe
 from .common import json_option
+from .curves import as_csv, curves_of, write_text
 from .output import emit, emit_json, emit_table
 
 _DEFAULT = "loss"
@@ -22,25 +23,44 @@ _DEFAULT = "loss"
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--plot", "draw", is_flag=True, help="draw each as a curve (loss, if none is named)")
 @click.option("--attempt", type=click.IntRange(1), help="of this attempt; else of all, later ones winning")
+@click.option("--csv", "csv_file", metavar="FILE", help="write the values as CSV; - is stdout")
+@click.option("--svg", "svg_file", metavar="FILE", help="draw all NAMEs (loss, if none is named) into one picture")
 @json_option
-def metrics(ref: str, names: tuple[str, ...], draw: bool, attempt: int | None, as_json: bool) -> int:
+def metrics(
+    ref: str,
+    names: tuple[str, ...],
+    draw: bool,
+    attempt: int | None,
+    csv_file: str | None,
+    svg_file: str | None,
+    as_json: bool,
+) -> int:
     """The values that JOB has logged: without NAME a line for each, with NAMEs every step.
 
     \b
     lt metrics sft-lora-k3x9qp
     lt metrics sft-lora-k3x9qp loss eval_loss
     lt metrics sft-lora-k3x9qp --plot
+    lt metrics sft-lora-k3x9qp loss eval_loss --svg loss.svg
     """
     with Client() as client:
         job = client.job(ref)
         known = client.metric_names(job.id)
-        wanted = list(names) or ([_DEFAULT if _DEFAULT in known else known[0]] if draw and known else [])
+        wanted = list(names) or ([_DEFAULT if _DEFAULT in known else known[0]] if (draw or svg_file) and known else [])
         for name in wanted:
             if name not in known:
                 raise LtError("no_metrics", job=job.name, name=name, known=known)
         if not known and not as_json:
             raise LtError("no_metrics", job=job.name)
         points = client.metrics(job.id, wanted or None, attempt=attempt)
+        if svg_file:
+            from ..client.drawing import svg
+
+            write_text(svg_file, svg([(name, *curves_of(client, job, name)) for name in wanted]))
+    if csv_file:
+        write_text(csv_file, as_csv(points))
+    if csv_file or svg_file:
+        return 0
     if as_json:
         emit_json(points)
     elif draw:

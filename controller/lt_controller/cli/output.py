@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..display import safe
+from ..wording.headings import heading as worded
 from ..wording.say import duration
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ def emit_table(
     from rich.text import Text
 
     console = Console()
-    widths = [max([cell_len(heading), *(cell_len(row[i]) for row in cells)]) for i, heading in enumerate(headings)]
+    titles = [worded(heading) for heading in headings]
+    widths = [max([cell_len(title), *(cell_len(row[i]) for row in cells)]) for i, title in enumerate(titles)]
     shown = [i for i in range(len(headings)) if any(row[i] for row in cells)]
     for heading in spare:
         if _least([widths[i] for i in shown]) <= console.width:
@@ -72,7 +74,7 @@ def emit_table(
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold", padding=(0, 1, 0, 0))
     for i in shown:
         justify: JustifyMethod = "right" if i in right else "left"
-        table.add_column(headings[i], justify=justify, overflow="fold", no_wrap=_stiff(widths[i], i == shown[-1]))
+        table.add_column(titles[i], justify=justify, overflow="fold", no_wrap=_stiff(widths[i], i == shown[-1]))
     for row in cells:
         table.add_row(*(Text(row[i], style=style(row[i])) for i in shown))
     console.print(table)
@@ -93,9 +95,16 @@ def _stiff(width: int, last: bool) -> bool:
 def emit_pairs(pairs: Iterable[tuple[str, Any]]) -> None:
     """`name  value` lines, those without a value left out."""
     shown = [(name, safe(str(value))) for name, value in pairs if value not in (None, "", [], {})]
-    width = max((len(name) for name, _ in shown), default=0)
-    for name, value in shown:
-        click.echo(f"{name.ljust(width)}  {value}" if on_terminal() else f"{name}\t{value}")
+    if not on_terminal():
+        for name, value in shown:
+            click.echo(f"{name}\t{value}")
+        return
+    from rich.cells import cell_len
+
+    named = [(worded(name), value) for name, value in shown]
+    width = max((cell_len(name) for name, _ in named), default=0)
+    for name, value in named:
+        click.echo(f"{name}{' ' * (width - cell_len(name))}  {value}")
 
 
 def style(cell: str) -> str:

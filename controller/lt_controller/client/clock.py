@@ -1,4 +1,4 @@
-"""What time it is, for everything that shows ages: one place, so that a picture of a screen can be taken at any time."""
+"""What time it is, for everything that shows ages: in one place, so that a picture can be taken at a fixed moment."""
 
 from __future__ import annotations
 

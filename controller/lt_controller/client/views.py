@@ -64,14 +64,17 @@ class ViewCalls(Connected):
 
         return LogLines(self._db, job, attempt)
 
-    def recent_events(self, limit: int = 500) -> list[tuple[str, Event]]:
-        """The newest events of all jobs, newest first, each with its job's name."""
+    def recent_events(
+        self, limit: int = 500, *, host: str | None = None, job: str | None = None
+    ) -> list[tuple[str, Event]]:
+        """The newest events, newest first, each with its job's name; of all jobs, or those of a host, or of one job."""
         from .details import Event
 
         rows = self._db.rows(
             "SELECT e.attempt, e.code, e.params, e.time, e.host, j.name FROM events e"
-            " LEFT JOIN jobs j ON j.id=e.job_id ORDER BY e.time DESC LIMIT ?",
-            (limit,),
+            " LEFT JOIN jobs j ON j.id=e.job_id WHERE (?1 IS NULL OR e.host=?1 OR j.host=?1)"
+            " AND (?2 IS NULL OR j.name=?2) ORDER BY e.time DESC LIMIT ?3",
+            (host, job, limit),
         )
         return [
             (

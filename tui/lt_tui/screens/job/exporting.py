@@ -28,7 +28,7 @@ def export_job(page: JobScreen) -> None:
         path = Path(answer).expanduser()
         curves = page.curves.shown(page.data)
         if path.suffix == ".svg":
-            from .picture import svg
+            from lt_controller.client.drawing import svg
 
             save(page, path, svg([(c.label, c.series.steps, c.series.values) for c in curves]))
             return

@@ -10,7 +10,20 @@ from lt_controller.client.details import Checkpoint, Event
 
 from ...glyphs import bar
 from ...i18n import _
-from ...text import STALE_SECONDS, Cell, Span, age, clock, event_text, number, short_ago, sign, size, state_word
+from ...text import (
+    STALE_SECONDS,
+    Cell,
+    Span,
+    age,
+    clock,
+    event_text,
+    number,
+    path_text,
+    short_ago,
+    sign,
+    size,
+    state_word,
+)
 from ...widgets.table import Column
 from .reading import JobData
 
@@ -48,7 +61,7 @@ def checkpoint_columns(data: Callable[[], JobData | None], *, short: bool = Fals
         Column("on host", "HOST", 11, lambda c, _w: (_span(c.host_state),), weight=2),
         Column("attempt", "#", 2, lambda c, _w: str(c.attempt), right=True, weight=3),
         Column("age", "AGE", 4, lambda c, _w: ((short_ago(c.created_at), "dim"),), right=True, weight=2),
-        Column("path", "PATH", 12, lambda c, _w: ((str(c.path or ""), "dim"),), grow=2, weight=4),
+        Column("path", "PATH", 12, lambda c, _w: ((path_text(c.path), "dim"),), grow=2, weight=4),
     ]
 
 

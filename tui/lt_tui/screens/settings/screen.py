@@ -15,6 +15,7 @@ from lt_controller.client import Client
 from ... import glyphs, i18n
 from ...i18n import _
 from ...page import Page
+from ...text import path_text
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
 from ...widgets.table import Column, Table
 
@@ -58,7 +59,7 @@ class SettingsScreen(Page):
         mine = data.get("tui")
         mine = mine if isinstance(mine, dict) else {}
         self.query_one(Table).set_items(list(self._settings(mine)))
-        self.query_one("#where", Lines).say(((str(self.lt.config_path), "dim"),))
+        self.query_one("#where", Lines).say(((path_text(self.lt.config_path), "dim"),))
 
     def _settings(self, mine: dict[str, Any]) -> Iterator[Setting]:
         def source(key: str) -> str:

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from ...palette import SERIES
+#: Series in order: safe for the common kinds of colour blindness (Okabe and Ito, 2008).
+SERIES = ("#56b4e9", "#e69f00", "#2ec48d", "#cc79a7", "#f0e442", "#d55e00")
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 960, 480, 70, 40, 40
 Points = tuple[str, Sequence[int], Sequence[float]]
