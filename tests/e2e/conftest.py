@@ -21,7 +21,7 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
     laptop = Laptop(tmp_path / "lt home", work)
     laptop.home.mkdir(mode=0o700)
     yield laptop
-    laptop.lt("controller", "stop", code=None, timeout=30)
+    laptop.lt("controller", "stop", code=None)
     try:
         until(lambda: not _left(tmp_path, laptop), 20, "every process of the test has ended")
     except AssertionError:
@@ -31,7 +31,7 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
         left = _left(tmp_path, laptop)
         for process in left:
             process.kill()
-        psutil.wait_procs(left, timeout=5)
+        psutil.wait_procs(left, timeout=20)
 
 
 @pytest.fixture

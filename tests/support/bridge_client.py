@@ -16,6 +16,8 @@ from typing import Any
 from lt_agent.protocol import frames
 from lt_agent.protocol.errors import error_from_dict
 
+from .wait import PATIENCE
+
 AGENT = Path(__file__).resolve().parents[2] / "agent"
 _MAIN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from lt_agent.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -125,7 +127,7 @@ class BridgeClient:
 
     def wait_end(self, timeout: float = 20.0) -> int:
         """The exit code, once the bridge has ended."""
-        return self.process.wait(timeout)
+        return self.process.wait(timeout * PATIENCE)
 
     def close(self) -> None:
         """Ends it by closing stdin, as a lost connection does."""
@@ -160,6 +162,7 @@ class BridgeClient:
             self._changed.notify_all()
 
     def _wait(self, ready: Callable[[], bool], timeout: float, what: str) -> None:
+        timeout *= PATIENCE
         with self._changed:
             self._changed.wait_for(lambda: ready() or self._ended, timeout)
             if not ready():

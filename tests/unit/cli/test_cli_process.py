@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -150,23 +149,13 @@ def test_recipes_are_listed_shown_made_and_checked(environment: dict[str, str], 
     assert run("recipe", "show", "tiny-stf", env=environment).returncode == 2
 
 
-def test_a_listing_of_a_thousand_jobs_is_quick(store: Store, environment: dict[str, str]) -> None:
+def test_a_listing_of_a_thousand_jobs_has_them_all(store: Store, environment: dict[str, str]) -> None:
     store.db.execute("BEGIN")
     for number in range(1000):
         store.job(f"job-{number:04d}", "running")
     store.db.execute("COMMIT")
-
-    def took(argv: list[str]) -> float:
-        best = float("inf")
-        for _ in range(4):
-            start = time.perf_counter()
-            subprocess.run(argv, env=environment, stdout=subprocess.DEVNULL, check=True)
-            best = min(best, time.perf_counter() - start)
-        return best
-
-    floor = took([sys.executable, "-c", "pass"])
-    assert took([str(LT), "ps"]) < 30 * floor  # the goal is 15; a busy machine gets some room
-    assert took([str(LT), "--help"]) < 16 * floor
+    told = run("ps", env=environment).stdout  # how long it takes is measured by `make bench`
+    assert all(f"job-{number:04d}" in told for number in range(1000))
 
 
 def test_a_controller_starts_for_a_command_and_stops_on_request(environment: dict[str, str]) -> None:

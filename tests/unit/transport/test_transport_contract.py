@@ -125,7 +125,7 @@ def test_a_long_stream_is_read_fast(transport: Transport) -> None:
     while data := stream.recv(1 << 18):
         count += len(data)
     assert count == size
-    assert time.monotonic() - began < 20  # a fifth of a second on an idle machine; line by line it takes minutes
+    assert time.monotonic() - began < 100  # a fifth of a second on an idle machine; line by line it takes minutes
 
 
 def test_after_close_it_is_not_alive_and_says_so(transport: Transport) -> None:
