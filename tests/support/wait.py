@@ -14,7 +14,7 @@ PATIENCE = 4.0
 
 
 def until(check: Callable[[], T], timeout: float = 30.0, what: str = "") -> T:
-    """The first true value of `check()`, asked every 20 ms. Raises AssertionError after `timeout` × PATIENCE seconds."""
+    """The first true value of `check()`, asked every 20 ms. Raises AssertionError after `timeout` × PATIENCE s."""
     timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while True:

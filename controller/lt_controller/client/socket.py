@@ -19,7 +19,7 @@ from ..home import Home
 
 LOG_LIMIT = 4 << 20  # bytes; a larger log of the controller is put aside when the next one starts
 LONGEST_PAUSE = 0.2  # seconds between two looks whether it answers
-START_SECONDS = 15.0  # a cold disk and a busy machine included; a warm start takes about half a second
+START_SECONDS = 60.0  # a cold disk, a busy machine and one that is still leaving; a warm start takes half a second
 _LINE_LIMIT = 32 << 20
 JOB_VARIABLES = frozenset({"LT_JOB", "LT_ATTEMPT", "LT_OUT", "LT_METRICS"})
 
@@ -109,7 +109,20 @@ def ensure(home: Home) -> None:
         pause = min(LONGEST_PAUSE, pause * 1.3)
     if _answers(home):
         return
+    _check_database(home)
     raise LtError("controller_start_failed", log=str(home.controller_log), tail=_tail(home))
+
+
+def _check_database(home: Home) -> None:
+    """Raises LtError `database_damaged` where that is why no controller starts."""
+    import sqlite3
+
+    from ..store.damage import find_damage
+
+    with contextlib.suppress(sqlite3.Error):
+        why = find_damage(home.database)
+        if why is not None:
+            raise LtError("database_damaged", path=str(home.database), why=why)
 
 
 def _start(home: Home) -> subprocess.Popen[bytes]:
