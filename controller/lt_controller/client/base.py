@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError
@@ -62,6 +63,12 @@ class Connected:
         intent = write_intent(self.home.database, kind, job, params, unique_name)
         self._wake(host)
         return queries.request(self._db, intent) or Request(intent, kind, job, "pending")
+
+    def _acting(self, act: str, target: str = "", **params: Any) -> AbstractContextManager[None]:
+        """Around what changes something outside the database: the audit has it if, and only if, it succeeded."""
+        from .acts import acting
+
+        return acting(self.home, act, target, **params)
 
     def _watch(self, *, keep_running: bool = False) -> Watch:
         from .watch import Watch

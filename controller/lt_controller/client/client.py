@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from lt_agent.protocol.errors import LtError
 
 from . import queries
+from .audit import AuditCalls
 from .hosts import HostCalls
 from .jobs import JobCalls
 from .models import Job
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .details import ControllerStatus, Plan
 
 
-class Client(HostCalls, JobCalls, ViewCalls):
+class Client(HostCalls, JobCalls, ViewCalls, AuditCalls):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 
     Cheap to make. Use it as a context manager, from one thread at a time. Everything that can go wrong for a person
@@ -146,6 +147,9 @@ class Client(HostCalls, JobCalls, ViewCalls):
             line = controller.Line(self.home, 5.0)
         except OSError:
             return False
+        # Recorded first: it may hold the database until it has left. One with a broken database must be stopped, too.
+        with contextlib.suppress(LtError), self._acting("controller stop"):
+            pass
         # The end of this connection, which listens and asks nothing more, is the end of the controller.
         try:
             line.send({"id": 1, "op": "subscribe"})

@@ -87,8 +87,10 @@ def write_intent(path: Path, kind: str, job: str | None, params: dict[str, Any],
     once one is refused. Raises LtError `name_taken`, `database_unreadable`.
     """
     intent = new_ulid()
+    from . import acts
+
     try:
-        db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        db = acts.writable(path)
         try:
             db.execute("BEGIN IMMEDIATE")
             if unique_name is not None and _taken(db, unique_name):
@@ -99,6 +101,7 @@ def write_intent(path: Path, kind: str, job: str | None, params: dict[str, Any],
                 (intent, kind, job, json.dumps(params, ensure_ascii=False), now()),
             )
             db.execute("COMMIT")
+            acts.record_intent(db, kind, job, params)
         finally:
             db.close()
     except sqlite3.Error as error:

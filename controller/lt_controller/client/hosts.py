@@ -74,10 +74,13 @@ class HostCalls(Connected):
 
         Raises LtError `host_exists`, `hosts_file_invalid`.
         """
-        self.home.make()
-        self._file().add(host)
-        if key is not None:
-            self._trust(host, key)
+        from lt_inventory.fields import settings_of
+
+        shown = key.fingerprint if key is not None else None
+        with self._acting("host add", host.name, settings=_recordable(settings_of(host)), fingerprint=shown):
+            self._file().add(host)
+            if key is not None:
+                self._trust(host, key)
 
     def edit_host(self, name: str, changes: Mapping[str, Any]) -> HostInfo:
         """Changes settings by their keys in `hosts.toml`; None takes one back to its default. Comments stay.
@@ -94,7 +97,8 @@ class HostCalls(Connected):
         live = [job.name for job in queries.jobs(self._db, host=name)] if moved else []
         if live:
             raise LtError("setting_in_use", host=name, key=moved, jobs=live[:8], count=len(live))
-        self._file().update(host)
+        with self._acting("host edit", name, changes=_recordable(changes)):
+            self._file().update(host)
         self._try_again(name)
         return self.host(name)
 
@@ -113,10 +117,11 @@ class HostCalls(Connected):
         beyond = [other.name for other in self._file().load().values() if name in other.jump]
         if beyond and not force:
             raise LtError("host_is_jump", host=name, jumps=beyond)
-        self._file().remove(name)
-        others = self._file().load().values()
-        if host.kind != "local" and not any(known_name(other) == known_name(host) for other in others):
-            forget(host, self.home)
+        with self._acting("host remove", name, force=force, jobs=live):
+            self._file().remove(name)
+            others = self._file().load().values()
+            if host.kind != "local" and not any(known_name(other) == known_name(host) for other in others):
+                forget(host, self.home)
 
     def import_candidates(self, path: str | os.PathLike[str] = "~/.ssh/config") -> list[ImportCandidate]:
         """The hosts that an OpenSSH configuration names, and why some entries cannot be taken over."""
@@ -145,7 +150,9 @@ class HostCalls(Connected):
 
         Jobs that were kept from it by the key go on at once.
         """
-        self._trust(self.host(name).host, key)
+        host = self.host(name).host
+        with self._acting("host trust", name, fingerprint=key.fingerprint, before=self.trusted_keys(host)):
+            self._trust(host, key)
         self._try_again(name)
 
     # Looking at a host
@@ -176,6 +183,8 @@ class HostCalls(Connected):
 
         Raises LtError `install_impossible`, `install_failed`: files then go on travelling as a tar.
         """
+        with self._acting("host install", name, program="rsync"):
+            pass  # it takes minutes, and the database is not to wait for it
         facts = self._call("install", 900.0, name=name)
         return facts if isinstance(facts, dict) else {}
 
@@ -220,6 +229,13 @@ def _info(host: Host, row: Mapping[str, Any]) -> HostInfo:
         facts_time=row.get("facts_time"),
         active=row.get("active", 0),
     )
+
+
+def _recordable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings for the audit: of the jobs' own variables, which may hold anything, the names alone."""
+    told = {key: str(value) if key == "until" and value is not None else value for key, value in settings.items()}
+    variables = told.get("env")
+    return {**told, "env": sorted(variables)} if isinstance(variables, Mapping) else told
 
 
 def _plain(host: Host) -> dict[str, Any]:

@@ -141,5 +141,5 @@ class ViewCalls(Connected):
         """Sets keys of a table of `config.toml`; None takes one away. Comments stay. Raises as `settings`."""
         from .settings import write
 
-        self.home.make()
-        write(self.home.config_file, table, changes)
+        with self._acting("settings change", table, changes=dict(changes)):
+            write(self.home.config_file, table, changes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
 import subprocess
 import sys
@@ -59,6 +61,17 @@ def _migrate(connection: sqlite3.Connection, path: Path | str) -> None:
         migrations().apply(Database(connection))
         return
     command = [sys.executable, "-m", "lt_controller.store.migrations", str(path)]
+    # A client that records an act and a controller that starts may both find the same work due.
+    lock = os.open(f"{path}.migrating", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _due(connection):
+            _apply(path)
+    finally:
+        os.close(lock)
+
+
+def _apply(path: Path | str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise sqlite3.DatabaseError((done.stderr.strip().splitlines() or ["the migration failed"])[-1])
