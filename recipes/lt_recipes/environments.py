@@ -31,7 +31,7 @@ REQUIREMENTS: dict[str, dict[str, str]] = {
 }
 """Per lock what the worker needs; the extra `train` of this package says the same."""
 
-LOCK_OF = dict.fromkeys(("sft", "dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo"), "sft")
+LOCK_OF = dict.fromkeys(("sft", "dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo", "ppo"), "sft")
 """Per method its lock: all of TRL's trainers stand on the same packages."""
 
 TORCH = "2.13.0"

@@ -186,6 +186,7 @@ _ROLLOUT = {
     "max_prompt_length": ("was removed by TRL", "leave it out, or shorten the prompts themselves"),
 }
 REFUSED["grpo"] = REFUSED["gspo"] = REFUSED["rloo"] = _ROLLOUT
+REFUSED["ppo"] = {"reward_weights": _ROLLOUT["reward_weights"]}
 REFUSED["dpo"] = {"padding_free": ("TRL has it turned off for now", "leave it out")}
 REFUSED["orpo"] = {
     "padding_value": ("follows from the tokenizer", "leave it out"),

@@ -99,7 +99,12 @@ def _method(values: dict[str, Any], recipe: Recipe) -> None:
     if recipe.data_types != ("prompt",) or not isinstance(own, dict):
         return
     passes = values["train"]["gradient_accumulation_steps"]
-    own |= {"num_generations": 2, "max_completion_length": 16}
+    if recipe.method == "ppo":
+        own |= {"response_length": 16, "local_rollout_forward_batch_size": 16}
+        own["num_ppo_epochs"] = min(2, own.get("num_ppo_epochs") or 2)
+        own["num_mini_batches"] = 1
+    else:
+        own |= {"num_generations": 2, "max_completion_length": 16}
     for key in ("generation_batch_size", "num_generations_eval"):
         own.pop(key, None)
     if own.get("steps_per_generation"):

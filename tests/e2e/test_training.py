@@ -62,7 +62,7 @@ def test_a_second_submit_of_the_same_data_sends_no_file_again(laptop: Laptop, bo
         laptop.wait_state(name, "cancelled", "succeeded", timeout=90)
 
 
-METHODS = ("dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo")
+METHODS = ("dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo", "ppo")
 OTHERS = [f"tiny-{method}{kind}" for method in METHODS for kind in ("", "-lora")]
 
 

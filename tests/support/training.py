@@ -115,6 +115,7 @@ TYPE_OF = {
     "grpo": "prompt",
     "gspo": "prompt",
     "rloo": "prompt",
+    "ppo": "prompt",
 }
 """The data type that each method learns from."""
 
@@ -148,6 +149,8 @@ def method_recipe(folder: Path, method: str, kind: str = "lora", **sections: Any
         recipe[method] = {"num_generations": 8, "max_completion_length": 8}
         if method == "rloo":  # so small a reward drowns in the default's distance to the start
             recipe[method].update(beta=0.001, normalize_advantages=True)
+        if method == "ppo":
+            recipe["ppo"] = {"response_length": 8, "temperature": 1.0, "num_ppo_epochs": 1, "kl_coef": 0.001}
     if kind == "lora":
         recipe["adapter"] = dict(LORA)
         if method == "reward":

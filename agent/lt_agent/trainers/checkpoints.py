@@ -19,8 +19,8 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.
 _UNWANTED = ("training_args.bin", "README.md")  # a pickle that nothing reads; a model card nobody wrote
 
 
-def missing_state(folder: Path, processes: int) -> list[str]:
-    """The names of what an exact resume by that many processes needs and `folder` lacks.
+def missing_state(folder: Path, processes: int, method: str = "") -> list[str]:
+    """The names of what an exact resume of that method by that many processes needs and `folder` lacks.
 
     transformers goes on without optimizer, scheduler or random state and says nothing: other numbers come out.
     """
@@ -30,8 +30,9 @@ def missing_state(folder: Path, processes: int) -> list[str]:
     if not ((folder / "optimizer.pt").is_file() or (folder / "optimizer.bin").is_file()):
         absent.append("optimizer.pt")
     absent += [name for name in ("scheduler.pt", "trainer_state.json") if not (folder / name).is_file()]
-    random = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
-    return absent + [name for name in random if not (folder / name).is_file()]
+    own = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
+    own += [f"ppo_{rank}.safetensors" for rank in range(processes)] if method == "ppo" else []
+    return absent + [name for name in own if not (folder / name).is_file()]
 
 
 def can_be_resumed(recipe: Mapping[str, Any]) -> bool:
@@ -50,7 +51,7 @@ def check_resume(resume: Resume, processes: int, recipe: Mapping[str, Any]) -> d
         )
     if not resume.path.is_dir():
         raise TrainingFailure("resume_incomplete", f"there is no checkpoint at {resume.path}")
-    absent = missing_state(resume.path, processes)
+    absent = missing_state(resume.path, processes, str(recipe.get("method")))
     if absent:
         raise TrainingFailure(
             "resume_incomplete",

@@ -14,7 +14,7 @@ from .job import WorkerJob
 
 Train = Callable[[WorkerJob, Requests, EarlyLeave, Watch, "dict[str, Any]"], None]
 
-METHODS = ("sft", "dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo")
+METHODS = ("sft", "dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo", "ppo")
 """`method` of a recipe, and the name of the module here that holds its `METHOD`."""
 
 MODULES = ("torch", "transformers", "trl", "accelerate", "datasets")

@@ -35,7 +35,7 @@ class Signs:
             found.update(self._loss(loss))
         if reward is not None:
             found.update(self._reward(reward, _number(logs, "reward_std")))
-        kl = _number(logs, "kl")
+        kl = _number(logs, "objective/kl" if "objective/kl" in logs else "kl")
         if kl is not None and reward is not None:
             found["kl_high"] = {"kl": kl, "limit": _KL} if kl > _KL else None
         events = []

@@ -21,8 +21,8 @@ CONTEXT = 1.0 * 2**30
 FRAGMENTS = 0.06  # of the rest: what the allocator holds and can't use
 
 _COMPARING = ("dpo", "kto")
-_ROLLING = ("grpo", "gspo", "rloo")
-_FUSED_HEAD = ("sft", "dpo", "kto", *_ROLLING)
+_ROLLING = ("grpo", "gspo", "rloo", "ppo")
+_FUSED_HEAD = ("sft", "dpo", "kto", "grpo", "gspo", "rloo")
 _HEAD_CHUNK = 256  # tokens whose logits TRL 1.16 holds at once where it computes them in chunks
 
 
@@ -63,6 +63,7 @@ def estimate(recipe: Recipe, model: Model) -> Estimate:
         parts["reference"] = weight / shard_weights
     if recipe.method in _ROLLING:
         parts["generation"] = _generation(recipe, model)
+        parts["value"] = _value(recipe, model)
         parts["reward models"] = weight * sum(entry.type == "model" for entry in getattr(recipe, "rewards", []))
     used = sum(parts.values())
     parts["overhead"] = CONTEXT + FRAGMENTS * used
@@ -135,8 +136,13 @@ def _rows_and_length(recipe: Recipe) -> tuple[int, int]:
         rows *= 2  # the better and the worse answer side by side
     length = int(getattr(recipe.train, "max_length", None) or 1024)
     if recipe.method in _ROLLING:
-        length = int(getattr(recipe, recipe.method).max_completion_length or 512) + 512  # and a prompt
+        length = _answer_length(recipe) + 512  # and a prompt
     return rows, length
+
+
+def _answer_length(recipe: Recipe) -> int:
+    own: Any = getattr(recipe, recipe.method)
+    return int((own.response_length or 53) if recipe.method == "ppo" else own.max_completion_length or 512)
 
 
 def _activations(recipe: Recipe, model: Model) -> float:
@@ -168,6 +174,8 @@ def _logits(recipe: Recipe, model: Model) -> float:
     if recipe.method == "reward":
         return 0.0
     rows, length = _rows_and_length(recipe)
+    if recipe.method == "ppo":
+        length = _answer_length(recipe)  # our trainer asks for the answers' alone
     tokens = min(rows * length, _HEAD_CHUNK) if recipe.method in _FUSED_HEAD else rows * length
     return 10.0 * tokens * model.vocab
 
@@ -178,6 +186,8 @@ def _has_reference(recipe: Recipe) -> bool:
     own: Any = getattr(recipe, recipe.method, None)
     if recipe.method in _COMPARING:
         return not own.precompute_ref_log_probs
+    if recipe.method == "ppo":
+        return bool(own.kl_coef != 0)
     if recipe.method in _ROLLING:
         return bool(own.beta if own.beta is not None else recipe.method == "rloo")
     return False
@@ -187,11 +197,21 @@ def _generation(recipe: Recipe, model: Model) -> float:
     """Keys and values while answers are written: 2 × layers × KV heads × head size × 2 bytes × tokens × answers."""
     rows, length = _rows_and_length(recipe)
     own: Any = getattr(recipe, recipe.method)
-    passes = own.steps_per_generation or recipe.train.gradient_accumulation_steps or 1
-    per_gpu = rows * passes
+    passes = recipe.train.gradient_accumulation_steps or 1
+    if recipe.method == "ppo":
+        per_gpu = rows * passes * (own.num_mini_batches or 1)
+        return 2.0 * model.layers * model.kv_heads * model.head_dim * 2 * length * per_gpu
+    per_gpu = rows * (own.steps_per_generation or passes)
     if own.generation_batch_size:
         per_gpu = max(1, own.generation_batch_size // max(1, recipe.resources.gpus))
     return 2.0 * model.layers * model.kv_heads * model.head_dim * 2 * length * per_gpu
+
+
+def _value(recipe: Recipe, model: Model) -> float:
+    """PPO's value head reads the policy's last state: one weight per number of it, in float32, with its gradient and
+    two moments. A separate value network would be a second policy (arXiv:1909.08593 shares it as well).
+    """
+    return 4.0 * 4 * (model.hidden + 1) if recipe.method == "ppo" else 0.0
 
 
 def _lora_of(layer: Linear, adapter: Any) -> int:

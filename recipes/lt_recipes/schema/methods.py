@@ -7,6 +7,7 @@ from .grpo import GrpoRecipe
 from .gspo import GspoRecipe
 from .kto import KtoRecipe
 from .orpo import OrpoRecipe
+from .ppo import PpoRecipe
 from .recipe import Recipe
 from .reward import RewardRecipe
 from .rloo import RlooRecipe
@@ -21,4 +22,5 @@ METHODS: dict[str, type[Recipe]] = {
     "grpo": GrpoRecipe,
     "gspo": GspoRecipe,
     "rloo": RlooRecipe,
+    "ppo": PpoRecipe,
 }

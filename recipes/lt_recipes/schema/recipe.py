@@ -28,7 +28,7 @@ class Recipe(Section):
     """Of `datasets:`, those that the method learns from."""
 
     version: Literal[1] = Field(description="of this format: 1")
-    method: str = Field(description="how to train: sft, dpo, kto, orpo, reward, grpo, gspo or rloo")
+    method: str = Field(description="how to train: sft, dpo, kto, orpo, reward, grpo, gspo, rloo or ppo")
     description: str = Field(default="", description="a line for people")
     model: ModelSection = Field(description="what is trained")
     adapter: AdapterSection | None = Field(default=None, description="absent: all weights are trained")

@@ -32,7 +32,7 @@ class RewardSection(WrittenSection):
 
 
 class RewardRecipe(Recipe):
-    """Learn to grade answers, for a reward in `grpo`, `gspo` or `rloo`."""
+    """Learn to grade answers, for a reward in `grpo`, `gspo`, `rloo` or `ppo`."""
 
     data_types: ClassVar[tuple[str, ...]] = ("preference",)
 

@@ -122,7 +122,8 @@ def test_what_fits_nowhere_is_said() -> None:
 def test_every_method_can_be_estimated(method: str) -> None:
     found: dict[str, Any] = parts(recipe(f"tiny-{method}"))
     assert found["weights"] > 0
-    assert ("reference" in found) == (method in ("dpo", "kto", "rloo"))
+    assert ("reference" in found) == (method in ("dpo", "kto", "rloo", "ppo"))
+    assert ("value" in found) == (method == "ppo")
 
 
 @pytest.mark.parametrize(("name", "memory"), [("8gb", 8), ("16gb", 16), ("24gb", 24), ("48gb", 48), ("80gb", 80)])

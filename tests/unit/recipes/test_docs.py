@@ -12,7 +12,6 @@ import pytest
 from lt_recipes import gallery
 from lt_recipes.schema import METHODS
 from lt_recipes.schema.rewards import KEYS
-from lt_recipes.schema.rollout import RolloutRecipe
 from lt_recipes.validation import known_keys
 from lt_recipes.yaml_source import parse_value
 
@@ -31,6 +30,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "datasets": {"path": "x", "type": "messages"},
     "eval": {"val_set_size": 0.1},
     "save": {},
+    "ppo": {"adap_kl_ctrl": True},
 }
 # Of adapters other than LoRA.
 ADAPTER_OF = dict.fromkeys(("decompose_both", "decompose_factor"), "lokr")
@@ -77,7 +77,7 @@ def test_every_line_can_be_pasted(block: str, key: str, line: str) -> None:
     method = block if block in METHODS else "grpo" if block == "rewards" else "sft"
     if method != "sft":
         data |= {"method": method, "datasets": [{"path": "x", "type": METHODS[method].data_types[0]}]}
-    if issubclass(METHODS[method], RolloutRecipe):
+    if "rewards" in METHODS[method].model_fields:
         data |= {"rewards": [{"type": "numeric"}]}
     if block == "":
         data |= {"eval": {"val_set_size": 0.1}, **value}

@@ -90,7 +90,7 @@ def test_missing_keys_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "said"), [("stf", "did you mean sft?"), ("ppo", "did you mean dpo?"), ("3", "known: sft")]
+    ("method", "said"), [("stf", "did you mean sft?"), ("dpoo", "did you mean dpo?"), ("3", "known: sft")]
 )
 def test_an_unknown_method_does_not_hide_the_other_problems(tmp_path: Path, method: str, said: str) -> None:
     told = problems(tmp_path, GOOD.replace("sft", method).replace("learning_rate", "learning_rte"))

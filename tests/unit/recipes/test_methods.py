@@ -20,7 +20,7 @@ from lt_recipes.schema.rewards import KEYS
 def recipe(method: str, **sections: Any) -> Any:
     data: dict[str, Any] = {"version": 1, "method": method, "model": {"name_or_path": "a/b"}}
     data["datasets"] = [{"path": "x", "type": METHODS[method].data_types[0]}]
-    if method in ("grpo", "gspo", "rloo"):
+    if method in ("grpo", "gspo", "rloo", "ppo"):
         data["rewards"] = [{"type": "numeric"}]
     return METHODS[method].model_validate({**data, **sections})
 
@@ -48,6 +48,8 @@ def test_data_that_does_not_suit_the_method_is_told(method: str, type_: str) -> 
     [
         ("grpo", {"grpo": {"num_generations": 7}}, "must divide the 8 answers"),
         ("rloo", {"train": {"per_device_train_batch_size": 1}}, "must divide the 1 answers"),
+        ("ppo", {"ppo": {"target": 3.0}}, "target is for adap_kl_ctrl"),
+        ("ppo", {"eval": {"val_set_size": 0.1}}, "write eval_reward"),
         ("grpo", {"rewards": [{"type": "regex"}]}, "needs pattern"),
         ("grpo", {"rewards": [{"type": "numeric", "pattern": "a"}]}, "has no pattern"),
         ("grpo", {"rewards": [{"type": "regex", "pattern": "("}]}, "no regular expression"),

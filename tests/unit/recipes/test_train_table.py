@@ -29,6 +29,7 @@ CONFIGS = {
     "grpo": "trl/trainer/grpo_config.py",
     "gspo": "trl/trainer/grpo_config.py",
     "rloo": "trl/trainer/rloo_config.py",
+    "ppo": "lt_agent/trainers/ppo_config.py",
 }
 
 
