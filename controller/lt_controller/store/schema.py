@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lt_agent.protocol.errors import LtError
 
+from .damage import unreadable
 from .migrations import NAMES
 
 PAGE_SIZE = 16384  # bytes: logs come in pieces of 256 KiB, and write twice as fast as with SQLite's usual 4096
@@ -26,7 +27,7 @@ def open_writable(path: Path | str) -> sqlite3.Connection:
         if _due(connection):
             _migrate(connection, path)
     except sqlite3.Error as error:
-        raise LtError("database_unreadable", path=str(path), why=str(error)) from None
+        raise unreadable(path, error) from None
     return connection
 
 
@@ -48,7 +49,7 @@ def _due(connection: sqlite3.Connection) -> bool:
     rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set='lt'")
     applied = {row[0] for row in rows}
     if applied - set(NAMES):
-        raise sqlite3.DatabaseError("it was written by a newer lt")
+        raise sqlite3.NotSupportedError("it was written by a newer lt")
     return applied != set(NAMES)
 
 
@@ -60,7 +61,6 @@ def _migrate(connection: sqlite3.Connection, path: Path | str) -> None:
 
         migrations().apply(Database(connection))
         return
-    command = [sys.executable, "-m", "lt_controller.store.migrations", str(path)]
     # A client that records an act and a controller that starts may both find the same work due.
     lock = os.open(f"{path}.migrating", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
@@ -72,6 +72,7 @@ def _migrate(connection: sqlite3.Connection, path: Path | str) -> None:
 
 
 def _apply(path: Path | str) -> None:
+    command = [sys.executable, "-m", "lt_controller.store.migrations", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise sqlite3.DatabaseError((done.stderr.strip().splitlines() or ["the migration failed"])[-1])
+        raise sqlite3.OperationalError((done.stderr.strip().splitlines() or ["the migration failed"])[-1])
