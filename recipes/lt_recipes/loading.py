@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from pathlib import Path
 
 from .extending import extend
@@ -45,6 +46,17 @@ def load(
     Local files that it names must be there, unless `check_paths` is off (for showing a gallery recipe, say).
     Raises RecipeError with every problem of the file and the overrides at once.
     """
+    return load_placed(name_or_path, overrides, cwd, check_paths=check_paths)[0]
+
+
+Locate = Callable[[str], "tuple[str, int | None]"]
+"""(a dotted key) → the file and line where it stands, or those of the block that lacks it."""
+
+
+def load_placed(
+    name_or_path: str | Path, overrides: Sequence[str] = (), cwd: Path | None = None, *, check_paths: bool = True
+) -> tuple[Recipe, Locate]:
+    """As `load`, with the places of the recipe's keys."""
     file = find_recipe(name_or_path, cwd)
     source = extend(parse(_read(file.path), _name_for(file.path, cwd)), file.folder, _read_base)
     said = apply_overrides(source, overrides)
@@ -57,7 +69,7 @@ def load(
         missing += look_up(recipe, cwd)[1]
     if missing:
         raise RecipeError([_placed(problem, *place(_path(problem.key), source, said)) for problem in missing])
-    return recipe
+    return recipe, lambda key: place(_path(key), source, said)
 
 
 def find_recipe(name_or_path: str | Path, cwd: Path | None = None) -> RecipeFile:
@@ -82,9 +94,9 @@ def find_recipe(name_or_path: str | Path, cwd: Path | None = None) -> RecipeFile
         near = nearest(path.name, beside)
         hint = f"did you mean {near}?" if near else "lt recipe ls shows the gallery"
         raise RecipeError([Problem(text, None, "", "there is no such file", hint)])
-    near = nearest(text, entries)
-    hint = f"did you mean {near}?" if near else "the gallery has " + ", ".join(entries)
-    raise RecipeError([Problem(text, None, "", "is no recipe of the gallery, and no file", hint)])
+    raise RecipeError(
+        [Problem(text, None, "", "is no recipe of the gallery, and no file", _did_you_mean(text, entries))]
+    )
 
 
 def _read_base(name: str, beside: Path) -> tuple[Source, Path]:
@@ -120,13 +132,19 @@ def new_recipe(name: str = "sft-lora") -> str:
     """The text for a recipe of one's own, begun from the gallery's `name`; shipped data is named by its full path."""
     entries = {entry.name for entry in gallery()}
     if name not in entries:
-        near = nearest(name, entries)
-        hint = f"did you mean {near}?" if near else "the gallery has " + ", ".join(sorted(entries))
-        raise RecipeError([Problem(name, None, "", "is no recipe of the gallery", hint)])
+        raise RecipeError([Problem(name, None, "", "is no recipe of the gallery", _did_you_mean(name, entries))])
     text = recipe_text(name)
     for shipped in sorted((PACKAGE / "data").glob("*.jsonl")):
         text = text.replace(f" data/{shipped.name}", f" {shipped}")
     return f"# Begun from the gallery's {name}. Check it with: lt recipe check THIS_FILE\n" + text
+
+
+def _did_you_mean(name: str, entries: Collection[str]) -> str:
+    """The names that may have been meant: a few near ones, never the whole gallery."""
+    found = get_close_matches(name.lower(), list(entries), n=3, cutoff=0.5)
+    found += [entry for entry in entries if name and name.lower() in entry and entry not in found][: 3 - len(found)]
+    near = ", ".join(found)
+    return f"did you mean {near}? lt recipe ls shows all" if near else "lt recipe ls shows the gallery"
 
 
 def _own_lock(recipe: Recipe, folders: list[Path]) -> tuple[tuple[str, ...] | None, list[Problem]]:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lt_agent.protocol.errors import LtError
 
+from ..display import safe
+from ..wording import phrase
+from ..wording.exits import USAGE
 from .common import json_option
 from .lazy import LazyGroup
 from .output import emit, emit_json, emit_table, note
+
+if TYPE_CHECKING:
+    from ..client.reviewing import Review
 
 COMMANDS = {
     "ls": ("recipe", "ls", "the gallery"),
@@ -58,30 +64,46 @@ def show(name: str) -> int:
 @click.command()
 @click.argument("file")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option("--host", metavar="HOST", help="also against this host: precision, memory, disk")
 @json_option
-def check(file: str, overrides: tuple[str, ...], as_json: bool) -> int:
-    """Check a recipe (a file or a gallery name) and the data it names; every problem at once."""
-    from lt_recipes.loading import load
-    from lt_recipes.paths import local_paths
-    from lt_recipes.problems import RecipeError
+def check(file: str, overrides: tuple[str, ...], host: str | None, as_json: bool) -> int:
+    """Check a recipe (a file or a gallery name), the data it names and what would come of it.
 
-    from ..client.data import check_data
+    Problems would make the run fail, or something else than was meant; warnings are worth a look. Exit code 2 where
+    there is a problem, 0 with warnings alone.
+    """
+    from ..client import Client
+    from ..client.reviewing import review_recipe
 
-    try:
-        loaded = load(file, overrides)
-        paths = {item.key: item.path for item in local_paths(loaded)}
-    except RecipeError as error:
-        raise _refused(file, error) from None
-    check_data(loaded, paths)
+    if host is None:
+        found = review_recipe(None, file, overrides)
+    else:
+        with Client() as client:
+            found = review_recipe(client, file, overrides, host)
     if as_json:
-        emit_json({"recipe": loaded.model_dump(mode="json"), "sends": paths})
-        return 0
-    from ..wording import phrase
+        emit_json(_as_json(found))
+    else:
+        _show(file, found)
+    return USAGE if found.problems else 0
 
-    note(phrase("recipe_fine", recipe=file))
-    for key, path in paths.items():
-        note(f"  {key}: {path}")
-    return 0
+
+def _as_json(found: Review) -> dict[str, Any]:
+    told = [
+        {"weight": f.weight, "code": f.code, "key": f.key, "file": f.file, "line": f.line}
+        | {"text": f.text(), "params": f.params}
+        for f in found.found
+    ]
+    return {"recipe": found.recipe, "sends": found.sends, "lengths_by": found.tokens, "findings": told}
+
+
+def _show(file: str, found: Review) -> None:
+    for item in found.found:
+        emit(safe(f"{phrase('review_' + item.weight)}: {item.place()}: {item.text()}"))
+    warnings = len(found.found) - found.problems
+    key = "review_failed" if found.problems else "review_passed"
+    note(phrase(key, recipe=file, problems=found.problems, warnings=warnings or None))
+    for name, path in found.sends.items():
+        note(f"  {name}: {safe(str(path))}")
 
 
 @click.command()

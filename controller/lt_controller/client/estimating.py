@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lt_agent.protocol.errors import LtError
 
 from .data import bad_recipe
+from .model_files import model_config
 
 if TYPE_CHECKING:
     from .client import Client
-
-_TIMEOUT = 10.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -49,7 +44,7 @@ def estimate_recipe(
         raise bad_recipe(recipe, error.problems) from None
     name = loaded.model.name_or_path or recipe
     try:
-        model = read_model(_config(loaded, config))
+        model = read_model(model_config(loaded, config))
     except UnknownModelError as error:
         raise LtError("model_config_missing", model=name, why=str(error)) from None
     found = estimate(loaded, model)
@@ -74,51 +69,3 @@ def _memory(client: Client, host: str, gpus: int) -> int | None:
     if len(sizes) < gpus:
         raise LtError("not_enough_gpus", host=host, asked=gpus, there=len(sizes))
     return min(sorted(sizes, reverse=True)[: max(1, gpus)], default=None)
-
-
-def _config(loaded: Any, file: Path | None) -> Mapping[str, Any]:
-    """The model's config.json: the one that was named, the recipe's own, a folder's, the hub cache's, the hub's."""
-    model = loaded.model
-    if file is not None:
-        return _read(file, str(file))
-    if model.from_config is not None:
-        vocabulary = model.tokenizer.vocab_size if model.tokenizer else None
-        return {"vocab_size": vocabulary, **model.from_config}
-    name = str(model.name_or_path)
-    if name.startswith(("host:", "job:")):
-        raise LtError("model_config_missing", model=name, why="it lies on a host")
-    for folder in (Path(name).expanduser(), *_cached(name)):
-        if (folder / "config.json").is_file():
-            return _read(folder / "config.json", name)
-    return _fetched(name, model.revision or "main")
-
-
-def _read(file: Path, name: str) -> Mapping[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise LtError("model_config_missing", model=name, why=str(error)) from None
-    return value if isinstance(value, dict) else {}
-
-
-def _cached(name: str) -> list[Path]:
-    """The snapshots of a hub model that lie in this machine's cache, newest first."""
-    home = Path(os.environ.get("HF_HOME") or "~/.cache/huggingface").expanduser()
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
-    snapshots = cache / f"models--{name.replace('/', '--')}" / "snapshots"
-    found = [path for path in snapshots.iterdir() if path.is_dir()] if snapshots.is_dir() else []
-    return sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)
-
-
-def _fetched(name: str, revision: str) -> Mapping[str, Any]:
-    endpoint = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
-    if not endpoint.startswith(("http://", "https://")):
-        raise LtError("model_config_missing", model=name, why=f"HF_ENDPOINT {endpoint} is no web address")
-    url = f"{endpoint}/{name}/resolve/{revision}/config.json"
-    try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as reply:  # noqa: S310 — checked above
-            value = json.load(reply)
-    except (OSError, ValueError) as error:  # URLError is an OSError
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise LtError("model_config_missing", model=name, why=f"{url}: {reason}") from None
-    return value if isinstance(value, dict) else {}

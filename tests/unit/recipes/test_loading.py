@@ -115,9 +115,9 @@ def test_empty_blocks_are_absent_blocks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("sft-loar", "did you mean sft-lora?"),
+        ("sft-loar", "did you mean sft-lora"),
         ("tinysft", "did you mean tiny-sft"),
-        ("zzz", "the gallery has dpo"),
+        ("zzz", "lt recipe ls shows the gallery"),
         ("./mine.yml", "did you mean mine.yaml?"),
         ("no/such.yaml", "there is no such file"),
         (".", "is a folder"),
