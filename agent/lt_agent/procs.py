@@ -21,6 +21,7 @@ MARKER = "LT_JOB"
 ATTEMPT_MARKER = "LT_ATTEMPT"
 _SET_PDEATHSIG = 1
 _SET_CHILD_SUBREAPER = 36
+_SET_DUMPABLE = 4
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -71,6 +72,14 @@ def become_subreaper() -> bool:
 def die_with_parent() -> None:
     """Has the kernel kill this process when its parent dies."""
     _libc.prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def keep_memory_private() -> None:
+    """From now on no core of this process is written to a disk, and no other process of the same user reads its memory.
+
+    Those forked from it inherit that; a program that they exec does not.
+    """
+    _libc.prctl(_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def daemonise() -> None:

@@ -96,6 +96,7 @@ class JobSpec:
     gpus: int = 0
     env: EnvPlan = field(default_factory=lambda: EnvPlan("existing"))
     variables: dict[str, str] = field(default_factory=dict)  # environment variables, never secrets
+    secrets: tuple[str, ...] = ()  # names of variables whose values travel apart, and are never written down
     code: DataLink | None = None  # the frozen working folder, copied to `code/`
     data: tuple[DataLink, ...] = ()
     outputs: tuple[str, ...] = ()  # a script's pull patterns, relative to `code/`
