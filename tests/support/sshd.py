@@ -53,12 +53,13 @@ def make_host(
     extra: Sequence[str] = (),
     lt_home: Path | None = None,
     root: str | None = None,
+    within: Sequence[str] = (),
 ) -> SshHost:
     """Starts a host in `folder`. `without` names programs it shall lack (`rsync`, `python3`); stop `sshd` yourself."""
     folder.mkdir(parents=True, exist_ok=True)
     path = str(path_without(folder / "bin", without)) if without else None
     # /var/tmp/lt-<uid> would be shared by all tests: leases belong to this host alone.
-    sshd = PrivateSshd(folder / "sshd", home=folder / home_name, path=path, extra=extra).start()
+    sshd = PrivateSshd(folder / "sshd", home=folder / home_name, path=path, extra=extra, within=within).start()
     home = Home(lt_home or folder / "lt home").make()
     with home.known_hosts.open("a") as file:
         file.write(sshd.host_key_line)

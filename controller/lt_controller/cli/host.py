@@ -21,6 +21,7 @@ COMMANDS = {
     "top": ("host_holdings", "top", "its processes, ours marked: who uses the GPUs and the memory"),
     "disk": ("host_holdings", "disk", "what of ours lies there: environments, data, jobs"),
     "check": ("host_check", "check", "what is fit for training, and what to do about the rest"),
+    "connect": ("host_connect", "connect", "log in where a host asks for a password or a code"),
     "edit": ("host_edit", "edit", "change a host's settings"),
     "trust": ("host_edit", "trust", "accept a host's (changed) key"),
     "rm": ("host", "rm", "forget a host"),

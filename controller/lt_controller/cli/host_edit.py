@@ -14,8 +14,10 @@ from lt_agent.protocol.errors import LtError
 from ..client import Client
 from ..client.details import OfferedKey
 from ..wording import phrase, say
+from .asking import person, tell
 from .common import json_option
 from .host import summary
+from .host_connect import put_key
 from .output import emit_json, note
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def _confirming(command: F) -> F:
 @click.argument("target", metavar="[USER@]ADDRESS[:PORT]")
 @_settings
 @_confirming
+@click.option("--install-key", is_flag=True, help="after a password login, put our public key there")
 @click.option("--install-rsync/--no-install-rsync", "rsync", default=None, help="if it lacks rsync; else it asks")
 @json_option
 def add(
@@ -67,6 +70,7 @@ def add(
     target: str,
     accept_new: bool,
     fingerprint: str | None,
+    install_key: bool,
     rsync: bool | None,
     as_json: bool,
     **options: Any,
@@ -81,7 +85,7 @@ def add(
             raise LtError("host_exists", host=name)
         host = client.make_host(name, {**_target(target), **_given(options)})
         try:
-            key = client.scan_key(host)
+            key = client.scan_key(host, person())
         except LtError as error:
             error.params["adding"] = True
             raise
@@ -95,12 +99,17 @@ def add(
         client.add_host(host, key)
         try:
             note(phrase("looking", host=name))
+            login = client.login(name, person())
             client.probe(name)
         except BaseException as error:  # an interrupted add leaves nothing behind, either
             client.remove_host(name, force=True)
             if isinstance(error, LtError):
                 error.params |= {"adding": True, "host": name}
             raise
+        if install_key:
+            put_key(client, name)
+        elif login.asked:
+            tell(name, login)
         _offer_rsync(client, name, rsync)
         info = client.host(name)
         if as_json:
@@ -151,7 +160,7 @@ def trust(name: str, accept_new: bool, fingerprint: str | None) -> int:
     """Show the key of a host and, after asking, accept it in place of the one known before."""
     with Client() as client:
         host = client.host(name).host
-        key = client.scan_key(host)
+        key = client.scan_key(host, person())
         known = client.trusted_keys(host)
         if known and key.fingerprint not in known:
             note(phrase("host_key_known", known=", ".join(known)))

@@ -12,8 +12,8 @@ from lt_agent.protocol.errors import LtError
 
 from . import queries
 from .audit import AuditCalls
-from .hosts import HostCalls
 from .jobs import JobCalls
+from .logins import LoginCalls
 from .models import Job
 from .views import ViewCalls
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .details import ControllerStatus, Plan
 
 
-class Client(HostCalls, JobCalls, ViewCalls, AuditCalls):
+class Client(LoginCalls, JobCalls, ViewCalls, AuditCalls):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 
     Cheap to make. Use it as a context manager, from one thread at a time. Everything that can go wrong for a person

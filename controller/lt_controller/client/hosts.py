@@ -132,13 +132,6 @@ class HostCalls(Connected):
 
     # Keys
 
-    def scan_key(self, host: Host) -> OfferedKey:
-        """The key that the host shows now, without logging in. Raises LtError `host_unreachable`."""
-        value = self._call("scan_key", 60.0, host=_plain(host))
-        from .details import OfferedKey
-
-        return OfferedKey(value["fingerprint"], value["key_type"], value["line"])
-
     def trusted_keys(self, host: Host) -> list[str]:
         """The fingerprints that are trusted for the host's address."""
         from ..transport.known_hosts import lookup
@@ -238,7 +231,7 @@ def _recordable(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "env": sorted(variables)} if isinstance(variables, Mapping) else told
 
 
-def _plain(host: Host) -> dict[str, Any]:
+def plain_host(host: Host) -> dict[str, Any]:
     """A host as JSON values."""
     value = asdict(replace(host, until=None))
     return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}

@@ -17,6 +17,7 @@ from ..store.writer import Writer
 from ..transport import bulk_for, transport_for
 from ..transport.agent import open_bridge, push_agent, python_of
 from ..transport.base import Bulk, Duplex, Transport
+from ..transport.answers import Answers
 from ..transport.bundle import AgentBundle
 from ..transport.probe import probe
 from .intake import Intake
@@ -48,10 +49,19 @@ class Connected:
 
 
 def connect(
-    host: Host, home: Home, owner: str, writer: Writer, intake: Intake, on_end: Callable[[], None]
+    host: Host,
+    home: Home,
+    owner: str,
+    writer: Writer,
+    intake: Intake,
+    on_end: Callable[[], None],
+    answers: Answers | None = None,
 ) -> Connected:
-    """Logs in, brings the agent there if it lacks it, starts a bridge and says hello. Raises LtError."""
-    transport = transport_for(host, home)
+    """Logs in, brings the agent there if it lacks it, starts a bridge and says hello. Raises LtError.
+
+    `answers` is asked where the login needs more than a key.
+    """
+    transport = transport_for(host, home, answers)
     transport.connect(CONNECT_TIMEOUT)
     try:
         facts, digest, duplex = _bridge(transport, host, home, writer)

@@ -18,12 +18,13 @@ from lt_agent.protocol.errors import LtError
 from lt_inventory.hosts_file import HostsFile
 from lt_inventory.model import Host
 
-from .. import __version__
+from .. import __version__, keychain
 from ..home import Home
 from ..journal import note
 from ..store import checkpoints, intents, jobs, transfers
 from ..store.intents import Intent
 from ..store.writer import Writer
+from .answers import Answerer, Ask, Memory, slots_to
 from .keeper import Keeper
 from .offline import settle_removed
 from .server import Server, somebody_listens
@@ -31,7 +32,6 @@ from .session import HostSession
 from .steps import SubmitStep, passed
 
 LINGER = 60.0  # seconds without work, listeners or questions before the controller leaves
-IDLE_SESSION = 120.0  # seconds without work before a connection is given up
 LOOK_EVERY = 5.0  # seconds: the floor under the wake-ups
 CLOSE_LIMIT = 10.0  # seconds that the sessions get to leave, all together
 TURN_LIMIT = 20.0  # seconds to wait for a controller that is leaving
@@ -56,12 +56,13 @@ class Controller:
         self._owner = home.owner()
         self._writer = Writer(home.database, self._committed)
         self._server: Server | None = None
+        self._memory = Memory(home)
         self._keeper = Keeper(home, self._writer)
         self._writer.run("", transfers.forget_running)
 
     def run(self) -> None:
         """Works until there is nothing left to do, or somebody says stop."""
-        self._server = Server(self._home.controller_sock, self._handle)
+        self._server = Server(self._home.controller_sock, self._handle, self._handle)
         try:
             while not self._leaving.is_set():
                 self._wake.clear()
@@ -79,7 +80,7 @@ class Controller:
             self._server.close()
         if not self._look():
             return True
-        self._server = Server(self._home.controller_sock, self._handle)
+        self._server = Server(self._home.controller_sock, self._handle, self._handle)
         return False
 
     def stop(self) -> None:
@@ -108,14 +109,16 @@ class Controller:
             self._session(name)
         with self._sessions_lock:
             for name, session in list(self._sessions.items()):
-                idle = name not in busy and time.monotonic() - session.last_work > IDLE_SESSION
+                idle = name not in busy and time.monotonic() - session.last_work > session.patience
                 if not session.is_alive():
                     del self._sessions[name]
                 elif idle or name not in hosts:
                     session.close()
                 else:
                     session.poke()
-        return bool(busy) or self._keeper.busy()
+            by_people = any(session.by_person for session in self._sessions.values())
+        # What people answered lives here alone: they would have to give it again.
+        return bool(busy) or self._keeper.busy() or by_people or self._memory.holds()
 
     def _take(self, intent: Intent) -> None:
         passed(SubmitStep.SEEN, self._home.path)
@@ -140,7 +143,7 @@ class Controller:
                 session.close()  # its entry was edited: connect as it says now
             if host is None:
                 return None
-            session = HostSession(host, self._home, self._owner, self._writer, after=session)
+            session = HostSession(host, self._home, self._owner, self._writer, self._memory, after=session)
             self._sessions[name] = session
             session.start()
             return session
@@ -162,7 +165,7 @@ class Controller:
         if "jobs" in topics:
             self._keeper.poke()
 
-    def _handle(self, request: dict[str, Any]) -> Any:
+    def _handle(self, request: dict[str, Any], person: Ask | None = None) -> Any:
         if self._leaving.is_set():
             raise LtError("controller_gone", log=str(self._home.controller_log))  # the next one will see to it
         self._active = time.monotonic()
@@ -177,10 +180,19 @@ class Controller:
             from ..transport.scan import scan_host_key
 
             host = _host_from(request["host"])
-            key = scan_host_key(host, self._home)
+            key = scan_host_key(host, self._home, answers=Answerer(self._memory, person))
             return {"fingerprint": key.fingerprint, "key_type": key.key_type, "line": key.line(host)}
         if op in ("connect", "probe", "install"):
             return self._ask(str(request.get("name")), op)
+        if op == "login":
+            if request.get("remember"):
+                keychain.check()  # before anybody types anything
+            return self._ask(str(request.get("name")), op, person=person, remember=bool(request.get("remember")))
+        if op == "install_key":
+            return self._ask(str(request.get("name")), op, person=person)
+        if op == "forget_login":
+            self._memory.forget_all(slots_to(self._host_named(str(request.get("name"))), self._home))
+            return {}
         if op in ("processes", "holdings"):
             return self._ask(str(request.get("name")), op, question=True)
         if op == "stop":
@@ -196,12 +208,20 @@ class Controller:
         self._wake.set()
         return {}
 
-    def _ask(self, name: str, errand: str, *, question: bool = False) -> dict[str, Any]:
-        self._read_hosts()
+    def _ask(
+        self, name: str, errand: str, *, question: bool = False, person: Ask | None = None, **params: Any
+    ) -> dict[str, Any]:
+        self._host_named(name)
         session = self._session(name)
         if session is None:
             raise LtError("no_such_host", host=name, near=sorted(self._hosts or {}))
-        return session.question(errand) if question else session.ask(errand).result()
+        return session.question(errand) if question else session.ask(errand, person, **params).result()
+
+    def _host_named(self, name: str) -> Host:
+        hosts = self._read_hosts()
+        if name not in hosts:
+            raise LtError("no_such_host", host=name, near=sorted(hosts))
+        return hosts[name]
 
     def _status(self) -> dict[str, Any]:
         with self._sessions_lock:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import socket
-import struct
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -17,19 +16,27 @@ from typing import Any
 from lt_agent.protocol.errors import LtError
 
 from ..journal import fault, note
+from ..peer import peer_uid
 
 MAX_LINE = 1 << 20
 ACCEPT_PAUSE = 0.2  # seconds
 
 Handler = Callable[[dict[str, Any]], Any]
+Ask = Callable[[dict[str, Any], float], "list[str] | None"]
+Conversing = Callable[[dict[str, Any], Ask], Any]
 
 
 class Server:
-    """Answers each request line on the thread of its connection. `subscribe` turns a connection into a listener."""
+    """Answers each request line on the thread of its connection. `subscribe` turns a connection into a listener.
 
-    def __init__(self, path: Path, handler: Handler) -> None:
+    A request with `"answers": true` comes from somebody who can be asked while it is worked on: `conversing` gets it,
+    with a function that puts a question to them.
+    """
+
+    def __init__(self, path: Path, handler: Handler, conversing: Conversing | None = None) -> None:
         self._path = path
         self._handler = handler
+        self._conversing = conversing
         self._subscribers: set[_Subscriber] = set()
         self._lock = threading.Lock()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,12 +94,15 @@ class Server:
                 if request.get("op") == "subscribe":
                     self._listen(connection, lines)
                     return
-                connection.sendall(self._answer(request))
+                connection.sendall(self._answer(request, connection, lines))
 
-    def _answer(self, request: dict[str, Any]) -> bytes:
+    def _answer(self, request: dict[str, Any], connection: socket.socket, lines: Any) -> bytes:
         answer: dict[str, Any] = {"id": request.get("id"), "ok": True}
         try:
-            answer["result"] = self._handler(request)
+            if request.get("answers") is True and self._conversing is not None:
+                answer["result"] = self._conversing(request, _asking(request.get("id"), connection, lines))
+            else:
+                answer["result"] = self._handler(request)
         except LtError as error:
             answer.update(ok=False, error=error.as_dict())
         except Exception as error:
@@ -112,6 +122,20 @@ class Server:
             with self._lock:
                 self._subscribers.discard(subscriber)
             subscriber.close()
+
+
+def _asking(number: Any, connection: socket.socket, lines: Any) -> Ask:
+    """Asks whoever sent request `number`: a line `{"id", "ask"}` goes out, one `{"id", "answer": [text, …]}` comes."""
+
+    def ask(question: dict[str, Any], limit: float) -> list[str] | None:
+        connection.sendall(json.dumps({"id": number, "ask": question}, ensure_ascii=True).encode() + b"\n")
+        if not select.select([connection], [], [], limit)[0]:
+            raise TimeoutError
+        answer = (_parse(lines.readline(MAX_LINE)) or {}).get("answer")
+        whole = isinstance(answer, list) and all(isinstance(text, str) for text in answer)
+        return answer if whole else None
+
+    return ask
 
 
 class _Subscriber:
@@ -155,14 +179,6 @@ def somebody_listens(path: Path) -> bool:
         except OSError:
             return False
     return True
-
-
-def peer_uid(connection: socket.socket) -> int | None:
-    """The user at the other end, or None where the system does not say (the socket's mode is 0600 all the same)."""
-    if sys.platform.startswith("linux"):
-        raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        return int(struct.unpack("3i", raw)[1])
-    return None
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -6,7 +6,6 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any
 
 from lt_agent.protocol.errors import LtError
@@ -16,50 +15,58 @@ from ..home import Home
 from ..journal import fault, note
 from ..store import hosts
 from ..store.writer import Writer
+from ..transport import logins_of
 from . import backoff
-from .connect import Connected, connect, look
+from .answers import KEPT_FOR, Answerer, Ask, Memory
+from .connect import Connected, connect
 from .dispatch import Dispatch
-from .install import install_rsync
+from .errands import Errand, Errands
 from .intake import Intake
 from .offline import settle_unreachable
 from .pulling import Pulling
 
+IDLE = 120.0  # seconds without work before a connection is given up; one that a person made is kept for longer
 PASS_EVERY = 10.0  # seconds between two looks at what is due: the floor under the wake-ups
-QUESTION_LIMIT = 80.0  # seconds for an answer of the bridge that a person waits for
 QUESTION_LIMIT = 80.0  # seconds for an answer of the bridge that a person waits for
 UNWRITABLE_PAUSE = 10.0  # seconds, where not even a failure can be noted
 REFUSED = frozenset({"login_failed", "host_key_changed", "host_key_unknown", "key_unusable"})
-
-
-@dataclass
-class _Ask:
-    """A request over the socket: `connect`, `probe` (look at the host anew) or `install` (rsync, then look)."""
-
-    errand: str
-    future: Future[dict[str, Any]] = field(default_factory=Future)
+# A person has to come to a terminal: `lt host connect`.
+NEEDS_LOGIN = frozenset(
+    {"login_needed", "login_wrong", "login_closed", "login_cancelled", "login_unanswered", "key_encrypted"}
+    | {"passphrase_wrong"}
+)
 
 
 class HostSession(threading.Thread):
     """Keeps one host connected while there is work, and does the work."""
 
     def __init__(
-        self, host: Host, home: Home, owner: str, writer: Writer, after: threading.Thread | None = None
+        self,
+        host: Host,
+        home: Home,
+        owner: str,
+        writer: Writer,
+        memory: Memory,
+        after: threading.Thread | None = None,
     ) -> None:
-        """`after`: the session that this one replaces; two at once would write into the same staging folders."""
+        """`memory`: what people answered to logins. `after`: the session that this one replaces; two at once would
+        write into the same staging folders."""
         super().__init__(name=f"host-{host.name}", daemon=True)
         self.host = host
         self._home = home
         self._owner = owner
         self._writer = writer
+        self._memory = memory
+        self._errands = Errands(host, home, writer, memory)
         self._wake = threading.Event()
         self._after = after
         self._closing = threading.Event()
         self._over = False
         self._urgent = threading.Event()
-        self._asks: list[_Ask] = []
+        self._asks: list[Errand] = []
+        self._alone = True  # the present try to connect has no person to ask
         self._lock = threading.Lock()
         self._connected: Connected | None = None
-        self._renew = False
         self.doing = "idle"
         self.last_work = time.monotonic()
 
@@ -71,9 +78,12 @@ class HostSession(threading.Thread):
             self._urgent.set()
         self._wake.set()
 
-    def ask(self, errand: str) -> Future[dict[str, Any]]:
-        """Connects if need be, does the errand; the future carries the host's facts, or the LtError why not."""
-        ask = _Ask(errand)
+    def ask(self, errand: str, person: Ask | None = None, **params: Any) -> Future[dict[str, Any]]:
+        """Connects if need be, does the errand; the future carries its answer, or the LtError why not.
+
+        `person` answers what the login asks meanwhile.
+        """
+        ask = Errand(errand, params, person)
         with self._lock:
             if self._over:
                 ask.future.set_exception(self._leaving())
@@ -81,15 +91,6 @@ class HostSession(threading.Thread):
                 self._asks.append(ask)
         self.poke(urgent=True)
         return ask.future
-
-    def question(self, op: str) -> dict[str, Any]:
-        """What the bridge answers, asked on the caller's thread: a slow answer holds up no other work."""
-        self.ask("connect").result()
-        connected = self._connected
-        if connected is None:
-            raise self._leaving()
-        answer = connected.link.request(op, timeout=QUESTION_LIMIT)
-        return answer if isinstance(answer, dict) else {}
 
     def question(self, op: str) -> dict[str, Any]:
         """What the bridge answers, asked on the caller's thread: a slow answer holds up no other work."""
@@ -117,6 +118,17 @@ class HostSession(threading.Thread):
     def connected(self) -> bool:
         """Whether the bridge answers."""
         return self._connected is not None and self._connected.link.ended is None
+
+    @property
+    def by_person(self) -> bool:
+        """Whether the connection stands on what a person answered."""
+        connected = self._connected
+        return connected is not None and not connected.transport.alone
+
+    @property
+    def patience(self) -> float:
+        """Seconds without work after which the connection may go."""
+        return KEPT_FOR if self.by_person else IDLE
 
     # The thread
 
@@ -157,10 +169,12 @@ class HostSession(threading.Thread):
 
     def _serve(self) -> None:
         self.doing = "connecting"
-        self._renew = False
+        self._errands.renew = False
         self._writer.run("hosts", hosts.set_activity, self.host.name, "connecting")
         intake = Intake(self.host.name, self._home.path, self._writer, self.poke, self._fault)
-        connected = connect(self.host, self._home, self._owner, self._writer, intake, self.poke)
+        answers = Answerer(self._memory, self._person())
+        self._alone = not answers.present
+        connected = connect(self.host, self._home, self._owner, self._writer, intake, self.poke, answers)
         self._connected = connected
         try:
             self._urgent.clear()
@@ -171,16 +185,17 @@ class HostSession(threading.Thread):
             self._connected = None
             self.doing = "idle"
             connected.close()
-        if connected.link.ended is not None and not self._renew and not self._closing.is_set():
+        if connected.link.ended is not None and not self._errands.renew and not self._closing.is_set():
             raise connected.link.ended
 
     def _work(self, connected: Connected, intake: Intake) -> None:
         dispatch = Dispatch(self.host, self._home, self._writer, connected, intake, self.poke)
         puller = Pulling(self.host.name, self._home, self._writer, connected, self.poke)
         try:
-            while connected.link.ended is None and not self._renew and not self._closing.is_set():
+            while connected.link.ended is None and not self._errands.renew and not self._closing.is_set():
                 self._wake.clear()
                 self._answer_asks(connected)
+                self._memory.touch(slot for login in logins_of(connected.transport) for slot in login.slots)
                 busy = dispatch.pass_once()
                 busy = puller.pass_once() or busy
                 if busy:
@@ -198,33 +213,26 @@ class HostSession(threading.Thread):
         if not asks:
             return
         self.last_work = time.monotonic()
-        try:
-            facts = connected.facts
-            errands = {ask.errand for ask in asks}
-            if "install" in errands:
-                install_rsync(connected.transport, self.host, facts)
-                self._renew = True  # files have a better way from now on: the next connection takes it
-            if errands - {"connect"}:
-                facts = look(connected.transport, self.host, self._writer)
-        except Exception as error:
-            for ask in asks:
-                ask.future.set_exception(error)
-            if not isinstance(error, LtError):
-                raise
-            return
-        for ask in asks:
-            ask.future.set_result(facts)
+        self._errands.do(asks, connected)
+
+    def _person(self) -> Ask | None:
+        """Somebody who waits for this host at a terminal."""
+        with self._lock:
+            return next((errand.ask for errand in self._asks if errand.ask is not None), None)
 
     def _missed(self, error: Exception) -> None:
         if not isinstance(error, LtError):
             fault()
             error = LtError("internal", host=self.host.name, why=f"{type(error).__name__}: {error}")
-        self._answer(error)
+        needs_login = error.code in NEEDS_LOGIN
+        # Who came while this try was under way, with nobody to ask, is asked by the next one, which is due at once.
+        self._answer(error, spare_people=needs_login and self._alone)
         try:
             failures, _ = self._writer.run("", hosts.backoff, self.host.name)
             refused = error.code in REFUSED
-            due = time.time() + backoff.delay(failures + 1, refused)
-            self._writer.run("hosts", hosts.missed, self.host.name, error, "refused" if refused else "unreachable", due)
+            due = time.time() + backoff.delay(failures + 1, refused or needs_login)
+            state = "needs_login" if needs_login else "refused" if refused else "unreachable"
+            self._writer.run("hosts", hosts.missed, self.host.name, error, state, due)
         except sqlite3.Error as problem:  # a full disk, say: the pause is kept in memory alone
             note(f"{self.host.name}: {error}; not recorded: {problem}")
             self._closing.wait(UNWRITABLE_PAUSE)
@@ -232,10 +240,14 @@ class HostSession(threading.Thread):
     def _leaving(self) -> LtError:
         return LtError("host_unreachable", host=self.host.name, why="the controller is leaving")
 
-    def _answer(self, error: LtError) -> None:
+    def _answer(self, error: LtError, spare_people: bool = False) -> None:
         with self._lock:
             asks, self._asks = self._asks, []
+            if spare_people:
+                self._asks = [ask for ask in asks if ask.ask is not None]
         for ask in asks:
+            if spare_people and ask.ask is not None:
+                continue
             ask.future.set_exception(error)
 
     def _fault(self, why: str) -> None:

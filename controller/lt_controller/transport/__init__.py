@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError
 from lt_controller.home import Home
@@ -14,6 +14,9 @@ from lt_inventory.model import LOCAL, Host
 
 from .answers import Answers
 from .base import Bulk, Completed, Duplex, Progress, ProgressCallback, Transport
+
+if TYPE_CHECKING:
+    from .login import Login
 
 __all__ = [
     "Bulk",
@@ -23,6 +26,7 @@ __all__ = [
     "ProgressCallback",
     "Transport",
     "bulk_for",
+    "logins_of",
     "transport_for",
 ]
 
@@ -65,3 +69,9 @@ def bulk_for(host: Host, home: Home, facts: Mapping[str, Any], transport: Transp
     from .tar import TarBulk
 
     return TarBulk(host.name, transport, facts, home)
+
+
+def logins_of(transport: Transport) -> list[Login]:
+    """How each hop on the way was logged in to; nothing for `local`."""
+    found = getattr(transport, "logins", None)
+    return list(found) if found else []

@@ -22,10 +22,10 @@ _USUAL = ("id_rsa", "id_ecdsa", "id_ed25519")  # in the order that OpenSSH tries
 
 @dataclass(frozen=True)
 class Key:
-    """A private key. `alone`: OpenSSH can use it without asking a person."""
+    """A private key. `slot`: under which name its passphrase is kept; without one OpenSSH can use it by itself."""
 
     key: paramiko.PKey
-    alone: bool = True
+    slot: str | None = None
 
 
 def own_key(host: Host, answers: Answers) -> Key:
@@ -49,7 +49,7 @@ def own_key(host: Host, answers: Answers) -> Key:
     if key is not None:
         return Key(key)
     held = _from_agent(path)
-    return Key(held) if held is not None else Key(_unlocked(path, host, answers), alone=False)
+    return Key(held) if held is not None else _unlocked(path, host, answers)
 
 
 def agent_keys() -> list[paramiko.PKey]:
@@ -80,7 +80,7 @@ def locked_keys(host: Host, answers: Answers) -> Iterator[Key]:
     for path in usual_paths():
         try:
             if read_key(path, host.name) is None and (answers.present or answers.recall(passphrase_slot(str(path)))):
-                yield Key(_unlocked(path, host, answers), alone=False)
+                yield _unlocked(path, host, answers)
         except LtError as error:
             if error.code != "key_unreadable":
                 raise
@@ -116,14 +116,14 @@ def read_key(path: Path, host: str, passphrase: bytes | None = None) -> paramiko
     return key
 
 
-def _unlocked(path: Path, host: Host, answers: Answers) -> paramiko.PKey:
+def _unlocked(path: Path, host: Host, answers: Answers) -> Key:
     """The key behind a passphrase that is remembered or asked for."""
     slot = passphrase_slot(str(path))
     kept = answers.recall(slot)
     if kept is not None:
         key = _try(path, host, kept)
         if key is not None:
-            return key
+            return Key(key, slot)
         answers.forget(slot)
     if not answers.present:
         raise LtError("key_encrypted", host=host.name, key=str(path))
@@ -133,7 +133,7 @@ def _unlocked(path: Path, host: Host, answers: Answers) -> paramiko.PKey:
         key = _try(path, host, given)
         if key is not None:
             answers.keep(slot, given)
-            return key
+            return Key(key, slot)
     raise LtError("passphrase_wrong", host=host.name, key=str(path), tries=TRIES)
 
 

@@ -25,9 +25,10 @@ _KEYS, _QUESTIONS = "publickey", "keyboard-interactive"
 class Login:
     """Logs in to one hop; what paramiko calls an auth strategy.
 
-    Afterwards `alone` says whether OpenSSH could do the same without a person, `asked` whether one was asked, and
-    `slots` under which names the answers were kept. An answer is kept if the same one will do again: a password,
-    also one that the server asks for in words of its own. Where a login took a further factor, nothing is kept.
+    Afterwards `alone` says whether OpenSSH could do the same without a person, `asked` whether one was asked, `once`
+    whether that will be necessary each time, and `slots` under which names the answers were kept. An answer is kept
+    if the same one will do again: a password, also one that the server asks for in words of its own. Where a login
+    took a further factor, nothing is kept.
     """
 
     def __init__(self, hop: Host, answers: Answers | None = None) -> None:
@@ -41,13 +42,12 @@ class Login:
         self._offered: list[str] | None = None  # what may be tried; None until the server has said it
         self._factors = 0  # passed so far, of a login that needs several
         self._given: list[tuple[str, str]] = []  # (slot, secret) that was accepted in this login
-        self._once = False  # something was answered that will be another the next time
+        self.once = False  # something was answered that will be another the next time
 
     def prepare(self) -> None:
         """Reads the host's own key before anything is sent. Raises as `keys.own_key`."""
         if self._hop.key is not None:
-            self._own = own_key(self._hop, self._answers)
-            self.alone = self._own.alone
+            self._own = own_key(self._hop, self._watched())
 
     def authenticate(self, transport: paramiko.Transport) -> None:
         """Logs in. Raises LtError `login_failed` (keys alone are let in, and none of ours), `login_needed` (a person
@@ -78,7 +78,7 @@ class Login:
             return
         yield from usual_keys(self._hop)
         if not {PASSWORD, _QUESTIONS} & set(self._offered or ()):
-            yield from locked_keys(self._hop, self._answers)
+            yield from locked_keys(self._hop, self._watched())
 
     def _by_key(self, transport: paramiko.Transport, keys: Iterator[Key]) -> list[str] | None:
         """What is left to do after a key was let in; None if none was."""
@@ -87,7 +87,9 @@ class Login:
         for key in keys:
             left = self._try(transport, lambda key=key: transport.auth_publickey(self._user, key.key))  # type: ignore[misc]
             if left is not None:
-                self.alone = self.alone and key.alone
+                if key.slot is not None:
+                    self.alone = False
+                    self.slots.append(key.slot)
                 return left
             if self._offered is None:
                 self._ask_for_ways(transport)
@@ -175,16 +177,19 @@ class Login:
         self.asked = True
         return self._answers.ask(question)
 
+    def _watched(self) -> Answers:
+        return _Watched(self._answers, self._ask)
+
     def _accepted(self, left: list[str], given: list[tuple[str, str]], *, once: bool) -> list[str]:
         self.alone = False
         self._given += given
-        self._once = self._once or once
+        self.once = self.once or once
         return left
 
     def _keep(self) -> None:
         """Keeps what will let us in again, all of it or, where one part works only once, none."""
         for slot, secret in self._given:
-            if self._once:
+            if self.once:
                 self._answers.forget(slot)
             else:
                 self._answers.keep(slot, secret)
@@ -221,6 +226,17 @@ class Login:
         if not self._answers.present and {PASSWORD, _QUESTIONS} & set(methods):
             return LtError("login_needed", **told)
         return LtError("login_failed", **told)
+
+
+class _Watched:
+    """Answers whose questions go through the login, which takes note of them."""
+
+    def __init__(self, answers: Answers, ask: Callable[[Question], Sequence[str]]) -> None:
+        self.present = answers.present
+        self.ask = ask
+        self.recall = answers.recall
+        self.keep = answers.keep
+        self.forget = answers.forget
 
 
 class _Rounds:

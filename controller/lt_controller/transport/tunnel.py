@@ -20,6 +20,7 @@ import threading
 from pathlib import Path
 
 from lt_agent.protocol.errors import LtError
+from lt_controller.peer import peer_uid
 
 from .base import Duplex, Transport
 from .ssh_config import control_folder
@@ -96,14 +97,6 @@ def allowed(argv: object) -> bool:
     if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
         return False
     return argv[:2] == ["rsync", "--server"] and len(argv) < 50 and all(_OPTION.fullmatch(word) for word in argv[2:])
-
-
-def peer_uid(link: socket.socket) -> int | None:
-    """The user at the other end, or None where the system does not say (the folder is private all the same)."""
-    if not sys.platform.startswith("linux"):
-        return None
-    raw = link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return int(struct.unpack("3i", raw)[1])
 
 
 def _command(link: socket.socket) -> list[str] | None:

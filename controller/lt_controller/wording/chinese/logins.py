@@ -55,7 +55,7 @@ WHYS: dict[str, str] = {
 
 PHRASES: dict[str, str] = {
     "ask_password": "{target} 的口令：",
-    "ask_passphrase": "{key} 的密码短语：",
+    "ask_passphrase": "{path} 的密码短语：",
     "ask_again": "不正确。",
     "ask_host": "{host}（{target}）提问：",
     "host_connected": "{host} 已连接。",
@@ -66,8 +66,8 @@ PHRASES: dict[str, str] = {
     "用 lt host connect {host} 重新回答。那里的作业照常运行。",
     "login_once_remember": "--remember 在此不起作用。",
     "login_forgotten": "为 {host} 保存的内容已删除。",
-    "key_installed": "公钥 {key} 已放到 {host} 上，并可登录。",
-    "key_was_there": "公钥 {key} 原本就在 {host} 上，并可登录。",
+    "key_installed": "公钥 {path} 已放到 {host} 上，并可登录。",
+    "key_was_there": "公钥 {path} 原本就在 {host} 上，并可登录。",
     "shell_job": "{host} 上的 {job}，第 {attempt} 次尝试",
     "forwarding": "{url} 通向 {host} 的端口 {remote}。按 Ctrl-C 结束。",
     "forward_local": "端口 {remote} 就在本机：{url}",

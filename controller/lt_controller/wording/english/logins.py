@@ -61,7 +61,7 @@ WHYS: dict[str, str] = {
 
 PHRASES: dict[str, str] = {
     "ask_password": "Password of {target}: ",
-    "ask_passphrase": "Passphrase of {key}: ",
+    "ask_passphrase": "Passphrase of {path}: ",
     "ask_again": "That was not right.",
     "ask_host": "{host} ({target}) asks:",
     "host_connected": "{host} is connected.",
@@ -73,8 +73,8 @@ PHRASES: dict[str, str] = {
     " `needs login`, and asks again by lt host connect {host}. Jobs there go on meanwhile.",
     "login_once_remember": "--remember has no effect here.",
     "login_forgotten": "What was kept for {host} is forgotten.",
-    "key_installed": "The key {key} is on {host} now, and logs in.",
-    "key_was_there": "The key {key} was on {host} already, and logs in.",
+    "key_installed": "The key {path} is on {host} now, and logs in.",
+    "key_was_there": "The key {path} was on {host} already, and logs in.",
     "shell_job": "{job}, attempt {attempt}, on {host}",
     "forwarding": "{url} leads to port {remote} of {host}. Ctrl-C ends it.",
     "forward_local": "Port {remote} is on this machine: {url}",
