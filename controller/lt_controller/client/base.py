@@ -33,6 +33,11 @@ class Connected:
         self.home = home if isinstance(home, Home) else Home(home)
         self._db = Reader(self.home.database)
 
+    @property
+    def reader(self) -> Reader:
+        """The database, for the client's own modules that ask what nobody else asks."""
+        return self._db
+
     def close(self) -> None:
         """Closes the database. The controller goes on for as long as it has work."""
         self._db.close()

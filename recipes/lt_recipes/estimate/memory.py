@@ -66,7 +66,8 @@ def estimate(recipe: Recipe, model: Model) -> Estimate:
         parts["value"] = _value(recipe, model)
         parts["reward models"] = weight * sum(entry.type == "model" for entry in getattr(recipe, "rewards", []))
     used = sum(parts.values())
-    parts["overhead"] = CONTEXT + FRAGMENTS * used
+    # Without a GPU: what Python and the imports take is not in here.
+    parts["overhead"] = (CONTEXT if recipe.resources.gpus else 0.0) + FRAGMENTS * used
     return Estimate({name: size for name, size in parts.items() if size}, model.parameters, trained, gpus)
 
 
