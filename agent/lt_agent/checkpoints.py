@@ -166,6 +166,12 @@ def newest(attempt: AttemptPaths) -> str | None:
     return names[-1] if names else None
 
 
+def newest_resumable(attempt: AttemptPaths) -> str | None:
+    """The name of the last complete checkpoint that a training can go on from."""
+    names = [manifest.name for manifest in manifests(attempt) if manifest.resumable and manifest.kind == CHECKPOINT]
+    return names[-1] if names else None
+
+
 def superfluous(found: Sequence[Manifest], limit: int | None, pinned: Collection[str] = ()) -> list[str]:
     """The checkpoints that rotation may delete, oldest first.
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import checkpoints, locks, procs, start, tickets, wakeups
+from . import checkpoints, locks, procs, retries, start, tickets, wakeups
 from .events import Events
-from .machine import machine_id
+from .machine import is_here, is_this_system, machine_id
 from .outcome import write_outcome
 from .protocol.errors import LtError
 from .protocol.files import read_json
@@ -40,16 +40,17 @@ def judge_all(
     checkpoints left unhashed it hands an attempt to a `judge` process of its own, unless `hash_here`.
     """
     agent_dir = agent_dir or bundle_folder()
-    machine = machine_id(lease)
     lost, deferred = [], False
     for attempt in root.attempts():
         try:
-            verdict = _judge(attempt, machine, hash_here)
+            verdict = _judge(attempt, lease, hash_here)
             if verdict == LOST:
                 lost.append((attempt.job, attempt.attempt))
             deferred = deferred or verdict == "deferred"
-            if verdict == "never began" and wakeups.read_place(attempt).get("machine") == machine:
+            if verdict == "never began" and is_here(wakeups.read_place(attempt), lease, root.path):
                 start.queue(root, lease, attempt, agent_dir)
+            if retries.is_due(attempt) and is_here(wakeups.read_place(attempt), lease, root.path):
+                retries.follow_up(root, lease, attempt, agent_dir)
         except (LtError, OSError, ValueError) as error:
             sys.stderr.write(f"judge: {attempt.path}: {error}\n")  # one broken folder must not hide the others
     if deferred:
@@ -59,9 +60,12 @@ def judge_all(
     return lost
 
 
-def judge_one(attempt: AttemptPaths, lease: LeaseDir) -> bool:
+def judge_one(root: HostRoot, lease: LeaseDir, attempt: AttemptPaths, agent_dir: Path) -> bool:
     """Judges one attempt, hashing included; whether it is lost. For the dispatcher, which saw its supervisor die."""
-    return _judge(attempt, machine_id(lease), True) == LOST
+    is_lost = _judge(attempt, lease, True) == LOST
+    if retries.is_due(attempt):
+        retries.follow_up(root, lease, attempt, agent_dir)
+    return is_lost
 
 
 def why_lost(then: ProcessId, now: ProcessId) -> str:
@@ -78,7 +82,7 @@ def bundle_folder() -> Path:
     return Path(os.path.abspath(__file__)).parents[1]
 
 
-def _judge(attempt: AttemptPaths, machine: str, hash_here: bool) -> str:
+def _judge(attempt: AttemptPaths, lease: LeaseDir, hash_here: bool) -> str:
     """`lost` if it was judged so now, `never began`, `deferred` for the judge process, else what keeps us from it."""
     if attempt.exit.exists() or not attempt.spec.exists():
         return "ended" if attempt.exit.exists() else "unborn"
@@ -89,8 +93,11 @@ def _judge(attempt: AttemptPaths, machine: str, hash_here: bool) -> str:
     if value is None:
         return "never began"
     who = _identity(value)
-    if (who.machine if who is not None else wakeups.read_place(attempt).get("machine")) != machine:
+    recorded = {**wakeups.read_place(attempt), **(who.__dict__ if who is not None else {})}
+    if not is_here(recorded, lease, attempt.path):
         return "elsewhere"
+    if recorded.get("boot_id") == procs.boot_id() and not is_this_system(recorded) and locks.is_locked(attempt.alive):
+        return "alive"  # in another container of this kernel, whose processes we do not see
     claim = locks.try_lock(attempt.claim)
     if claim is None:
         return "alive"
@@ -98,7 +105,7 @@ def _judge(attempt: AttemptPaths, machine: str, hash_here: bool) -> str:
         # Looked at again with the claim in hand: it may have ended between our first look and now.
         if attempt.exit.exists():
             return "ended"
-        me = procs.identity(os.getpid(), machine)
+        me = procs.identity(os.getpid(), machine_id(lease))
         if who is not None and procs.is_alive(who):
             return "alive"
         reason = why_lost(who, me) if who is not None and me is not None else "host_rebooted"

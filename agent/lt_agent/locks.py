@@ -9,15 +9,15 @@ import time
 from pathlib import Path
 
 
-def try_lock(path: Path, *, shared: bool = False) -> int | None:
+def try_lock(path: Path, *, shared: bool = False, mode: int = 0o600) -> int | None:
     """A descriptor that holds the lock on `path` (made if absent), or None if another process holds it.
 
     The lock lives until every copy of the descriptor is closed, in this process and those forked from it. The
-    descriptor is closed by exec; who wants it inherited says so. Raises OSError if the file can't be opened, and
-    if it is a link.
+    descriptor is closed by exec; who wants it inherited says so. `mode` is that of a file that is made. Raises OSError
+    if the file can't be opened, and if it is a link.
     """
     while True:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fd = _open(path, mode)
         try:
             fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
@@ -28,6 +28,22 @@ def try_lock(path: Path, *, shared: bool = False) -> int | None:
         if _is_still(path, fd):
             return fd
         os.close(fd)  # deleted between our open and our lock: the lock of a file that nobody else can find
+
+
+def _open(path: Path, mode: int) -> int:
+    flags = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+    while True:
+        try:
+            return os.open(path, flags)  # without O_CREAT: in a sticky folder that is refused for another user's file
+        except FileNotFoundError:
+            pass
+        try:
+            fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, mode)
+        except FileExistsError:
+            continue
+        if mode != 0o600:
+            os.fchmod(fd, mode)  # others are to open it as well, whatever the umask
+        return fd
 
 
 def lock(path: Path, timeout: float, *, shared: bool = False) -> int | None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from .events import Events
@@ -42,7 +43,10 @@ def write_outcome(attempt: AttemptPaths, record: ExitRecord, retrying: Callable[
     A disk that stays full or read-only is tried again, less and less often, as long as `retrying`, called before each
     wait, agrees. False also if the attempt's folder is gone, so that there is nothing to tell.
     """
+    from . import retries
+
     release_reserve(attempt)
+    record = replace(record, retry=retries.plan(attempt, record))
     pause = 0.5
     while True:
         try:
@@ -57,6 +61,10 @@ def write_outcome(attempt: AttemptPaths, record: ExitRecord, retrying: Callable[
             return False
         time.sleep(pause)
         pause = min(pause * 2, 60.0)
+    if record.retry is not None:
+        wait = max(0.0, record.retry["at"] - record.finished_at)
+        told = {"reason": record.reason, "try_number": record.retry["tried"], "wait": wait}
+        Events(attempt).add("retry", **told, name=record.retry["name"])
     Events(attempt).add(
         "state", state=record.state, reason=record.reason, exit_code=record.exit_code, message=record.message
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from . import procs, snapshots
+from .accelerators import visible
 from .protocol.errors import LtError
 from .protocol.files import read_json, write_json
 from .protocol.paths import AttemptPaths, HostRoot
@@ -197,7 +198,7 @@ def worker_environment(
     own = str(bundle if spec.kind == "recipe" else bundle / "lt_agent" / "scriptlib")
     env["PYTHONPATH"] = own + os.pathsep + env["PYTHONPATH"] if env.get("PYTHONPATH") else own
     if gpus is not None:
-        env["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+        env.update(visible(gpus))
     env[procs.MARKER] = spec.job
     env[procs.ATTEMPT_MARKER] = str(spec.attempt)
     env["LT_OUT"] = str(attempt.out.resolve())

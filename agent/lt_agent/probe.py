@@ -1,9 +1,10 @@
-"""What a host has: one file, standard library, Python 3.6 syntax, so that it can also be piped into `python3 -`.
+"""What a host has: standard library, Python 3.6 syntax, so that it can be piped into `python3 -`, after `accelerators`.
 
 `collect(root)` returns a flat JSON object; sizes are bytes, times seconds since the epoch. Every part is guarded:
 what can't be found out is null or absent, and nothing here waits longer than `PATIENCE` seconds for another program.
 """
 
+import contextlib
 import glob
 import json
 import os
@@ -17,13 +18,15 @@ import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set
 
+with contextlib.suppress(ImportError):  # piped into an interpreter: that module's text stands before this one's
+    from .accelerators import ask_others
+
 PATIENCE = 1.5  # seconds for each program that is asked; all are asked at the same time
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 MOST_PYTHONS = 16
-# Tools of other makers' accelerators: found is told, not interpreted.
-_OTHER_TOOLS = {"rocm-smi": "amd", "npu-smi": "ascend", "mx-smi": "metax", "hy-smi": "hygon", "cnmon": "cambricon"}
 _MANAGERS = ("apt-get", "dnf", "yum", "apk", "zypper", "pacman", "brew")
 _GPU_FIELDS = "index,uuid,name,memory.total,memory.free,driver_version,utilization.gpu"
+GPU_QUERY = ["--query-gpu=" + _GPU_FIELDS, "--format=csv,noheader,nounits"]
 
 
 def collect(root: str = "~/.lt-agent", pythons: Sequence[str] = (), path: str = "") -> Dict[str, Any]:
@@ -34,7 +37,7 @@ def collect(root: str = "~/.lt-agent", pythons: Sequence[str] = (), path: str = 
     root = os.path.abspath(os.path.expanduser(root))
     search = _search_path(path)
     asked = {
-        "gpus": _ask([_which("nvidia-smi", search), "--query-gpu=" + _GPU_FIELDS, "--format=csv,noheader,nounits"]),
+        "gpus": _ask([_which("nvidia-smi", search), *GPU_QUERY]),
         "cuda": _ask([_which("nvidia-smi", search)]),
         # The other end starts rsync by its name in a plain ssh session: one that only a wider PATH has is of no use.
         "rsync": _ask([_which("rsync", os.environ.get("PATH", os.defpath)), "--version"]),
@@ -43,6 +46,7 @@ def collect(root: str = "~/.lt-agent", pythons: Sequence[str] = (), path: str = 
         "linger": _guarded(lambda: os.path.exists("/var/lib/systemd/linger/" + _user())),
         "pythons": _guarded(lambda: _find_pythons(search, list(pythons))),
     }
+    others = ask_others(lambda tool: _which(tool, search), _ask)
     answers = {name: wait() for name, wait in asked.items()}
     gpus = parse_gpus(answers["gpus"] or "")
     return {
@@ -63,7 +67,7 @@ def collect(root: str = "~/.lt-agent", pythons: Sequence[str] = (), path: str = 
         "cuda": parse_cuda(answers["cuda"] or ""),
         "driver": gpus[0]["driver"] if gpus else None,
         "nvidia_smi": "absent" if _which("nvidia-smi", search) is None else "works" if gpus else "fails",
-        "accelerators": [{"kind": k, "tool": t} for t, k in sorted(_OTHER_TOOLS.items()) if _which(t, search)],
+        "accelerators": others(),
         "pythons": answers["pythons"] or [],
         "python": {"path": sys.executable, "version": platform.python_version()},
         "rsync": _version(answers["rsync"]),
@@ -76,13 +80,6 @@ def collect(root: str = "~/.lt-agent", pythons: Sequence[str] = (), path: str = 
         "systemd_linger": bool(answers["linger"]),
         "inotify": {"max_watches": _number(_read("/proc/sys/fs/inotify/max_user_watches"))},
     }
-
-
-def gpu_uuids() -> List[str]:
-    """The UUIDs of this machine's NVIDIA GPUs, by index; none if nvidia-smi is absent, fails or hangs."""
-    program = _which("nvidia-smi", _search_path(""))
-    answer = _ask([program, "--query-gpu=" + _GPU_FIELDS, "--format=csv,noheader,nounits"])()
-    return [gpu["uuid"] for gpu in parse_gpus(answer or "")]
 
 
 def parse_gpus(text: str) -> List[Dict[str, Any]]:

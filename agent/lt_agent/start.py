@@ -11,7 +11,8 @@ from typing import Any
 
 from . import locks, tickets, wakeups
 from .events import Events, last_state
-from .machine import machine_id, open_lease_dir
+from .machine import open_lease_dir, place
+from .priorities import read_priority
 from .protocol import states
 from .protocol.errors import LtError
 from .protocol.files import read_json, write_json
@@ -31,8 +32,8 @@ def start(root: HostRoot, lease: LeaseDir, spec: JobSpec, agent_dir: Path) -> di
     `bad_job_id`.
     """
     attempt = root.attempt(spec.job, spec.attempt)
-    machine = machine_id(lease)
     open_lease_dir(lease)
+    where = place(lease)
     for folder in (attempt.control, attempt.saved, attempt.pins, attempt.out, attempt.manifests):
         os.makedirs(folder, mode=0o700, exist_ok=True)
     held = locks.lock(attempt.control / ".start", 10.0)
@@ -41,8 +42,7 @@ def start(root: HostRoot, lease: LeaseDir, spec: JobSpec, agent_dir: Path) -> di
     try:
         if not attempt.spec.exists():
             Events(attempt).add("state", state=states.WAITING)
-            place = {"machine": machine, "lease_dir": str(lease.path)}
-            write_json(attempt.spec, {**to_dict(spec), "place": place})
+            write_json(attempt.spec, {**to_dict(spec), "place": where})
         queue(root, lease, attempt, agent_dir)
     finally:
         os.close(held)
@@ -66,13 +66,33 @@ def queue(root: HostRoot, lease: LeaseDir, attempt: AttemptPaths, agent_dir: Pat
                 return False
             spec = read_spec(attempt)
             tickets.write(
-                lease, attempt, root=root, gpus=spec.gpus, agent=os.path.abspath(agent_dir), python=sys.executable
+                lease,
+                attempt,
+                root=root,
+                gpus=spec.gpus,
+                agent=os.path.abspath(agent_dir),
+                python=sys.executable,
+                priority=read_priority(attempt, spec),
+                spec=spec,
+                again=_again(root, spec),
             )
         finally:
             os.close(claim)
     wakeups.wake(lease)
     ensure_dispatcher(root, lease, agent_dir)
     return True
+
+
+def _again(root: HostRoot, spec: JobSpec) -> dict[str, Any] | None:
+    """Of a retry: why the attempt before it ended, the how manyeth try this is, and of how many."""
+    if not spec.tried or spec.attempt < 2:
+        return None
+    try:
+        before = read_json(root.attempt(spec.job, spec.attempt - 1).exit)
+    except ValueError:
+        before = None
+    reason = str(before.get("reason")) if isinstance(before, dict) else ""
+    return {"reason": reason, "try": spec.tried, "tries": spec.retries}
 
 
 def ensure_dispatcher(root: HostRoot, lease: LeaseDir, agent_dir: Path) -> None:

@@ -11,12 +11,13 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from . import checkpoints, collect, locks, prepare, procs, start, stopping, tickets, trackers, verdict, wakeups
+from . import checkpoints, collect, locks, prepare, procs, retries, start, stopping, tickets, trackers, verdict, wakeups
+from .confided import from_pipe
 from .crew import Crew
 from .events import Events
 from .leases import Grant, read_slots
@@ -55,7 +56,9 @@ def main(options: dict[str, str]) -> int:
         os.write(told, b"!")
         os.close(told)
 
-    supervise(root, lease, attempt, Grant(slots, fds), Path(options["bundle"]), claimed)
+    gpus = tuple(word for word in options.get("gpus", "").split(",") if word)
+    secrets = from_pipe(int(options["secrets-fd"])) if "secrets-fd" in options else {}
+    supervise(root, lease, attempt, Grant(slots, fds, gpus), Path(options["bundle"]), claimed, secrets)
 
 
 def supervise(
@@ -65,11 +68,13 @@ def supervise(
     grant: Grant,
     bundle: Path,
     claimed: Callable[[], None],
+    secrets: Mapping[str, str] | None = None,
 ) -> NoReturn:
     """Runs the attempt in this process, from its claim to its outcome, and ends the process.
 
-    `claimed` is called when no other supervisor can begin the attempt any more: its ticket may go. Exit code 0 when
-    the outcome is written, `REFUSED` if the attempt is or was another supervisor's.
+    `secrets` are for the environment of the worker alone. `claimed` is called when no other supervisor can begin the
+    attempt any more: its ticket may go. Exit code 0 when the outcome is written, `REFUSED` if the attempt is or was
+    another supervisor's.
     """
     code = 1
     try:
@@ -84,7 +89,10 @@ def supervise(
             # the machine all its processes would be gone as well.
             write_json(attempt.supervisor, record, durable=False)
             claimed()
-            _Supervisor(root, lease, attempt, grant, bundle, claim).run()
+            alive = locks.try_lock(attempt.alive)
+            if alive is not None:  # goes where the leases go: to all of the job
+                grant = Grant(grant.slots, (*grant.fds, alive), grant.gpus)
+            _Supervisor(root, lease, attempt, grant, bundle, claim, secrets or {}).run()
             code = 0
     except BaseException:
         traceback.print_exc()
@@ -95,7 +103,14 @@ def supervise(
 
 class _Supervisor:
     def __init__(
-        self, root: HostRoot, lease: LeaseDir, attempt: AttemptPaths, grant: Grant, bundle: Path, claim: int
+        self,
+        root: HostRoot,
+        lease: LeaseDir,
+        attempt: AttemptPaths,
+        grant: Grant,
+        bundle: Path,
+        claim: int,
+        secrets: Mapping[str, str],
     ) -> None:
         self._root = root
         self._lease = lease
@@ -103,6 +118,7 @@ class _Supervisor:
         self._grant = grant
         self._bundle = bundle
         self._claim = claim
+        self._secrets = secrets
         self._dispatcher = os.getppid()
         self._event = Events(attempt).add
         self._spec = stopping.read_spec(attempt)
@@ -112,7 +128,7 @@ class _Supervisor:
         self._next_help = 0.0
         self._started_at: float | None = None
         slots = read_slots(lease)
-        self._gpus = slots.gpus_of(grant.slots) if self._spec.gpus else ()
+        self._gpus = grant.gpus or (slots.gpus_of(grant.slots) if self._spec.gpus else ())
         self._lists_gpus = bool(slots.gpus)
 
     def run(self) -> None:
@@ -155,7 +171,13 @@ class _Supervisor:
             assert self._stopper.request is not None
             return ExitRecord(*stopping.OUTCOMES[self._stopper.request.kind])
         oom_before = verdict.oom_kills()
-        worker = self._crew.start_worker(prepared["argv"], prepared["env"], self._grant.fds)
+        gone = sorted(set(self._spec.secrets) - self._secrets.keys())
+        if gone:
+            raise LtError("secret_gone", names=gone)
+        environment = {**prepared["env"], **self._secrets}
+        self._secrets = {}  # nobody who is forked from here on is to have them
+        worker = self._crew.start_worker(prepared["argv"], environment, self._grant.fds)
+        del environment
         self._started_at = time.time()
         self._event("state", state=states.RUNNING, pid=worker)
         self._attend(worker)
@@ -245,7 +267,10 @@ class _Supervisor:
         return max(LEFTOVER_GRACE, self._stopper.remaining_grace())
 
     def _leave(self) -> None:
-        """If our dispatcher is gone while others wait, somebody has to start the next one."""
+        """Begins the retry, if there is to be one. If our dispatcher is gone while others wait, somebody has to start
+        the next one."""
+        with contextlib.suppress(LtError, OSError, ValueError):  # the judge sees to it later
+            retries.follow_up(self._root, self._lease, self._attempt, self._bundle)
         if os.getppid() != self._dispatcher and tickets.names(self._lease):
             start.ensure_dispatcher(self._root, self._lease, self._bundle)
 

@@ -19,7 +19,7 @@ STOP = b"s"  # a waiting attempt is to be stopped
 
 def fifo(lease: LeaseDir) -> Path:
     """Where the FIFO lies."""
-    return lease.path / "wake"
+    return lease.own / "wake"
 
 
 def open_fifo(lease: LeaseDir) -> int:

@@ -137,7 +137,7 @@ class Facts:
     @property
     def slots(self) -> int:
         """Jobs at once, unless the host's entry says otherwise: one per GPU, or one."""
-        return max(1, len(self.gpus))
+        return max(1, len(devices(self.raw)))
 
     @property
     def best_python(self) -> Python | None:
@@ -145,6 +145,20 @@ class Facts:
         and newer, in this order."""
         with_torch = [python for python in self.pythons if python.torch]
         return max(with_torch, key=lambda python: (len(python.packages), python.version), default=None)
+
+
+def devices(raw: Mapping[str, Any]) -> dict[str, int]:
+    """The GPUs that jobs may be given, by UUID, with their bytes of memory (0: not known), from the probe's dictionary.
+
+    Without any of NVIDIA's, those of another maker, by kind and index.
+    """
+    found = {gpu.uuid: gpu.memory_total for gpu in map(_gpu, _tables(raw, "gpus")) if gpu.uuid}
+    for item in _tables(raw, "accelerators") if not found else ():
+        kind, count, memory = _text(item, "kind"), _whole(item, "count") or 0, item.get("memory")
+        sizes = [size for size in memory if isinstance(size, int)] if isinstance(memory, list) else []
+        for index in range(min(count, 64)):
+            found[f"{kind}:{index}"] = sizes[index] if index < len(sizes) else 0
+    return found
 
 
 def _gpu(raw: Mapping[str, Any]) -> Gpu:

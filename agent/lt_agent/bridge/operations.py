@@ -116,8 +116,7 @@ class Operations:
         from ..procs import boot_id
 
         self._owner = _text(request, "owner")
-        wanted = request.get("gpus_wanted")
-        uuids = [str(uuid) for uuid in wanted] if isinstance(wanted, list) else _gpu_uuids()
+        devices = _devices(request)
         slots = request.get("slots")
         write_slots(self._lease, slots if isinstance(slots, int) and slots > 0 else max(1, len(uuids)), uuids)
         self.judge()
@@ -231,11 +230,18 @@ class Operations:
         return paths
 
 
-def _gpu_uuids() -> list[str]:
-    """The machine's GPUs by UUID, for a controller that does not name those it wants."""
-    from .. import probe
+def _devices(request: Request) -> Dict[str, int]:
+    """The GPUs to lease, by UUID (others than NVIDIA's by kind and index), with their memory in bytes (0: not known).
 
-    return probe.gpu_uuids()
+    A controller names them; for one that does not, this machine is asked.
+    """
+    wanted, memory = request.get("gpus_wanted"), request.get("gpu_memory")
+    sizes = memory if isinstance(memory, dict) else {}
+    if not isinstance(wanted, list):
+        from ..accelerators import devices
+
+        return devices()
+    return {str(gpu): size if isinstance(size := sizes.get(gpu), int) else 0 for gpu in wanted}
 
 
 def _text(request: Request, key: str) -> str:

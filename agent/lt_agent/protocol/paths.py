@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from .errors import LtError
@@ -121,6 +122,21 @@ class AttemptPaths:
     def pins(self) -> Path:
         """A file per checkpoint that is being pulled, flocked by the bridge that serves the pull."""
         return self.control / "pins"
+    @property
+    def priority(self) -> Path:
+        """The priority that somebody asked for after the submit."""
+        return self.control / "priority.json"
+
+    @property
+    def retry(self) -> Path:
+        """There while the attempt that follows this one by itself may still have to be begun."""
+        return self.control / "retry"
+
+    @property
+    def alive(self) -> Path:
+        """Flocked by the supervisor and all that inherited it: seen by every container of the same kernel."""
+        return self.control / "alive"
+
 
     @property
     def saved(self) -> Path:
@@ -159,10 +175,41 @@ class AttemptPaths:
 
 
 class LeaseDir:
-    """Tickets, leases and the dispatcher's lock of one machine, on a local disk."""
+    """Tickets, leases and the dispatcher's lock of one machine, on a local disk.
+
+    A folder that a lab's users share (sticky, writable by their group) has the leases in common; the rest is each
+    user's own, under `users/<uid>`.
+    """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
-        self.path = Path(os.path.expanduser(os.fspath(path))) if path else Path(f"/var/tmp/lt-{os.getuid()}")
+        self.path = Path(os.path.expanduser(os.fspath(path))) if path else self.usual()
+        self._shared: bool | None = None
+
+    @staticmethod
+    def usual() -> Path:
+        """Where it lies unless somebody says otherwise."""
+        return Path(f"/var/tmp/lt-{os.getuid()}")
+
+    @property
+    def shared(self) -> bool:
+        """Whether several users share it. Whether that is safe is `machine.open_lease_dir`'s to say."""
+        if self._shared is None:
+            try:
+                mode = os.lstat(self.path).st_mode
+            except OSError:
+                return False
+            self._shared = stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX) and bool(mode & stat.S_IWGRP)
+        return self._shared
+
+    @property
+    def users(self) -> Path:
+        """`users/<uid>/` of a shared folder: what is each user's own, readable for the others."""
+        return self.path / "users"
+
+    @property
+    def own(self) -> Path:
+        """Where this user's part lies."""
+        return self.users / str(os.getuid()) if self.shared else self.path
 
     @property
     def machine(self) -> Path:
@@ -171,7 +218,7 @@ class LeaseDir:
 
     @property
     def tickets(self) -> Path:
-        return self.path / "tickets"
+        return self.own / "tickets"
 
     @property
     def leases(self) -> Path:
@@ -179,16 +226,31 @@ class LeaseDir:
 
     @property
     def lock(self) -> Path:
-        return self.path / "dispatcher.lock"
+        return self.own / "dispatcher.lock"
 
     @property
     def bridges(self) -> Path:
         """Flocked, shared, by every bridge: while one is there, work may come at any moment."""
-        return self.path / "bridges"
+        return self.own / "bridges"
 
     @property
     def log(self) -> Path:
-        return self.path / "dispatcher.log"
+        return self.own / "dispatcher.log"
+
+    @property
+    def slots(self) -> Path:
+        """How many jobs may run at once, and which GPUs there are, as this user's controller said."""
+        return self.own / "slots.json"
+
+    @property
+    def board(self) -> Path:
+        """Why each job of this user waits and at which place, as its dispatcher found last."""
+        return self.own / "waiting.json"
+
+    @property
+    def alive(self) -> Path:
+        """Touched by this user's dispatcher, so that the others know that its tickets are served."""
+        return self.own / "alive"
 
 
 def _segment(name: str) -> str:

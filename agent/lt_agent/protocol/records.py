@@ -145,6 +145,7 @@ class ExitRecord:
     started_at: float | None = None
     finished_at: float = 0.0
     judged: bool = False  # written by a judge, not by the supervisor
+    retry: dict[str, Any] | None = None  # {attempt, tried, at, name}: the attempt that follows by itself, from where
 
 
 def to_dict(record: Any) -> dict[str, Any]:

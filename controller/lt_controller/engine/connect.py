@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lt_agent.protocol.errors import LtError
+from lt_inventory.facts import devices
 from lt_inventory.model import Host
 
 from .. import __version__
@@ -66,6 +67,7 @@ def connect(
     try:
         facts, digest, duplex = _bridge(transport, host, home, writer)
         link = BridgeLink(host.name, duplex, intake.push, on_end)
+        found = devices(facts)
         sent = time.time()
         hello = link.request(
             "hello",
@@ -73,7 +75,8 @@ def connect(
             owner=owner,
             version=__version__,
             slots=host.slots,
-            gpus_wanted=[str(gpu["uuid"]) for gpu in facts.get("gpus") or []],
+            gpus_wanted=list(found),
+            gpu_memory=found,
         )
         clock = (sent + time.time()) / 2 - float(hello["time"])
         if hello.get("boot_id") != facts.get("boot_id"):

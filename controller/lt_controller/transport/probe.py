@@ -57,7 +57,9 @@ def probe(transport: Transport, host: Host, timeout: float = 30.0) -> dict[str, 
     On a host without Python 3.9 or newer, `python` is None and only what a shell knows is there.
     Raises LtError `probe_failed{host, detail}`, `host_unreachable`, `command_timeout`.
     """
-    source = importlib.resources.files("lt_agent").joinpath("probe.py").read_bytes()
+    agent = importlib.resources.files("lt_agent")
+    # The probe stands on the other as text: there is no package in an interpreter that reads from a pipe.
+    source = b"\n".join(agent.joinpath(name).read_bytes() for name in ("accelerators.py", "probe.py"))
     # On this very machine, the interpreter that lt runs in may train as well: the one with the `train` extra.
     also = host.python or (sys.executable if host.kind == LOCAL else "")
     done = transport.run(script(_SCRIPT, host.root, also), input=source, timeout=timeout)

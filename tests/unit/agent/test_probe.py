@@ -15,7 +15,7 @@ import pytest
 from lt_agent import probe
 from support.bridge_client import AGENT, agent_argv
 
-PROBE = AGENT / "lt_agent" / "probe.py"
+PROBE = tuple(AGENT / "lt_agent" / name for name in ("accelerators.py", "probe.py"))
 OLDEST = [Path.home() / ".pyenv" / "versions" / version / "bin" / "python" for version in ("3.6.15", "3.9.18")]
 
 
@@ -25,7 +25,7 @@ def run_probe(
     environment = {"PATH": path, "HOME": str(tmp_path)}
     done = subprocess.run(
         [python, "-", "--root", str(tmp_path / "not yet" / "here"), *options],
-        input=PROBE.read_bytes(),
+        input=b"\n".join(part.read_bytes() for part in PROBE),
         capture_output=True,
         env=environment,
         timeout=20,
