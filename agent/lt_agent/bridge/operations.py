@@ -118,7 +118,9 @@ class Operations:
         self._owner = _text(request, "owner")
         devices = _devices(request)
         slots = request.get("slots")
-        write_slots(self._lease, slots if isinstance(slots, int) and slots > 0 else max(1, len(uuids)), uuids)
+        capped = isinstance(slots, int) and slots > 0
+        count = slots if isinstance(slots, int) and slots > 0 else max(1, len(devices))
+        write_slots(self._lease, count, list(devices), capped=capped, memory=devices)
         self.judge()
         if self._presence is None:
             self._presence = locks.lock(self._lease.bridges, 1.0, shared=True)
