@@ -41,7 +41,6 @@ StrictModes no
 X11Forwarding no
 AllowAgentForwarding no
 PrintMotd no
-MaxStartups 100
 SetEnv SHLVL=2
 ForceCommand {login}
 """
@@ -202,7 +201,7 @@ class PrivateSshd:
     def _write_config(self) -> None:
         (self.folder / "sshd_config").write_text(
             _CONFIG.format(
-                extra="\n".join(self._extra),
+                extra="\n".join(self._lines()),
                 address=self.address,
                 port=self.port,
                 folder=self.folder,
@@ -210,6 +209,11 @@ class PrivateSshd:
                 login=quote(str(self.folder / "login")),
             )
         )
+
+    def _lines(self) -> list[str]:
+        """The lines wished for. Unlike the others, the last `MaxStartups` wins, so ours stands only where there is none."""
+        wished = any(line.startswith("MaxStartups") for line in self._extra)
+        return [*self._extra, *([] if wished else ["MaxStartups 100"])]
 
     def _answers(self) -> bool:
         deadline = time.monotonic() + _START_TIMEOUT

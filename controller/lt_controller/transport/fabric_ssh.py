@@ -29,6 +29,7 @@ from .remote import command_line
 
 KEEPALIVE = 15  # seconds; keeps jumps and NAT tables warm, the sockets' own timers find a dead link
 START_TIMEOUT = 20.0  # seconds until a host that has stopped to answer is given up when a command starts
+SESSION_PAUSES = (0.05, 0.2, 0.5)  # seconds between tries where sshd opens no more sessions
 # The first is hardware-fast nearly everywhere; the rest are for hosts that lack it.
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 
@@ -105,7 +106,7 @@ class FabricTransport:
             raise self._gone("connection_lost")
         channel = patience = None
         try:
-            channel = connection.transport.open_session(window_size=WINDOW, timeout=timeout)
+            channel = _session(connection.transport, timeout)
             # exec_command waits for its answer without a bound of its own; closing the channel ends the wait.
             patience = threading.Timer(timeout, channel.close)
             patience.daemon = True
@@ -127,6 +128,16 @@ class FabricTransport:
 
     def _gone(self, why: str) -> LtError:
         return unreachable(self.name, self._hops[-1].target, why)
+
+
+def _session(transport: paramiko.Transport, timeout: float) -> paramiko.Channel:
+    """A new session. One that we closed a moment ago may still count for sshd, whose limit may be 1: asked again."""
+    for pause in SESSION_PAUSES:
+        try:
+            return transport.open_session(window_size=WINDOW, timeout=timeout)
+        except paramiko.ChannelException:
+            time.sleep(pause)
+    return transport.open_session(window_size=WINDOW, timeout=timeout)
 
 
 class _Unknown(paramiko.MissingHostKeyPolicy):
