@@ -17,8 +17,8 @@ from ..store import hosts
 from ..store.writer import Writer
 from ..transport import bulk_for, transport_for
 from ..transport.agent import open_bridge, push_agent, python_of
-from ..transport.base import Bulk, Duplex, Transport
 from ..transport.answers import Answers
+from ..transport.base import Bulk, Duplex, Transport
 from ..transport.bundle import AgentBundle
 from ..transport.probe import probe
 from .intake import Intake
@@ -80,11 +80,21 @@ def connect(
         )
         clock = (sent + time.time()) / 2 - float(hello["time"])
         if hello.get("boot_id") != facts.get("boot_id"):
-            facts = look(transport, host, writer)
+            facts = _look_again(transport, host, writer, facts)
         return Connected(transport, link, bulk_for(host, home, facts, transport), facts, hello, digest, clock)
     except BaseException:
         transport.close()
         raise
+
+
+def _look_again(transport: Transport, host: Host, writer: Writer, known: dict[str, Any]) -> dict[str, Any]:
+    """Fresh facts of a host that was rebooted; those known where sshd's one session is the bridge's already."""
+    try:
+        return look(transport, host, writer)
+    except LtError as error:
+        if error.code != "too_many_sessions":
+            raise
+        return known
 
 
 def look(transport: Transport, host: Host, writer: Writer) -> dict[str, Any]:
