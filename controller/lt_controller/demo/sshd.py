@@ -211,7 +211,7 @@ class PrivateSshd:
         )
 
     def _lines(self) -> list[str]:
-        """The lines wished for. Of two `MaxStartups` the last wins, unlike elsewhere: ours stands where there is none."""
+        """The first lines. Of two `MaxStartups` the last wins, unlike elsewhere: ours stands where there is none."""
         wished = any(line.startswith("MaxStartups") for line in self._extra)
         return [*self._extra, *([] if wished else ["MaxStartups 100"])]
 
