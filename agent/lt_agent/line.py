@@ -123,6 +123,7 @@ def decide(line: Sequence[Wish], machine: Machine, free: Free, now: float) -> li
     verdicts = []
     left, open_ = _Left(machine, free), _Left(machine, free)
     waiting = 0
+    users: list[int] = []
     for wish in line:
         pause = wish.not_before - now
         if 0 < pause < LONGEST_PAUSE:
@@ -139,7 +140,11 @@ def decide(line: Sequence[Wish], machine: Machine, free: Free, now: float) -> li
         waiting += 1
         if waiting > 1 and (lack is None or lack[0] in ("slot", "gpus")):
             lack = "turn", {"ahead": waiting - 1}
-        code, params = lack or ("turn", {})
+            others = sum(1 for user in users if user != wish.user)
+            if others:
+                lack[1]["others"] = others
+        users.append(wish.user)
+        code, params = lack or ("turn", {"ahead": waiting - 1})
         verdicts.append(Verdict(wish, place=waiting, code=code, params=params))
     return verdicts
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "wait": ("jobs", "wait", "wait until jobs have ended"),
     "stop": ("control", "stop", "save, end, and prove that nothing is left running"),
     "pause": ("control", "pause", "as stop, to be resumed later; frees the GPU"),
+    "priority": ("queue", "priority", "put a waiting job earlier or later in its host's line"),
     "resume": ("control", "resume", "go on from the newest checkpoint, or from any"),
     "save": ("control", "save", "make a checkpoint now"),
     "pull": ("control", "pull", "bring checkpoints home now"),

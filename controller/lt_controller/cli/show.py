@@ -8,7 +8,7 @@ from ..client import Client, Job
 from ..client.details import Attempt, Checkpoint, Event
 from ..client.models import Reachability, as_dict
 from ..display import safe
-from ..wording import event, phrase, say, state, why
+from ..wording import event, phrase, say, state, waits, why
 from ..wording.say import duration, size
 from .common import json_option
 from .jobs import steps, where
@@ -65,7 +65,10 @@ def _about(client: Client, job: Job, attempts: list[Attempt]) -> None:
             ("kind", f"{job.kind}{' ' + job.method if job.method else ''}"),
             ("recipe" if job.kind == "recipe" else "command", job.recipe),
             ("state", state(job.state)),
-            ("why", why(job.reason, job.message, job.exit_code) if job.resting else ""),
+            ("why", why(job.reason, job.message, job.exit_code) if job.resting or job.reason else ""),
+            ("waits", waits(job.waits, job.place)),
+            ("priority", job.priority or ""),
+            ("next try", _time(job.retry_at)),
             ("exit code", job.exit_code),
             ("step", steps(job)),
             ("left", duration(job.eta) if job.eta is not None else ""),

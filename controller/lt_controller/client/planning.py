@@ -119,6 +119,11 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
         created_at=time.time(),
         submitted_from=_person(),
     )
+        gpu_memory=loaded.resources.gpu_memory,
+        cpus=loaded.resources.cpus,
+        disk=loaded.resources.disk,
+        retries=loaded.retries,
+        retry_wait=loaded.retry_wait,
     shown = with_paths(loaded, {item.key: str(item.path) for item in found})
     return Draft(host, spec, tuple(data), None, loaded.save.pull, title, shown, _notes(data))
 

@@ -15,9 +15,10 @@ from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
 from lt_agent.protocol.states import STATES
 
-from ..store import checkpoints, hosts, jobs, streams
+from ..store import checkpoints, hosts, jobs, queue, streams
 from ..store.times import iso
 from ..store.writer import Writer
+from .line_news import checked_line
 from .steps import PullStep, Step, StreamStep, passed
 from .verify import checked_exit, checked_manifest, is_count
 
@@ -66,6 +67,9 @@ class Intake:
         kind = frame.header["type"]
         if kind == "beat":
             self._beat()
+            return
+        if kind == "line":
+            self._add("jobs", queue.set_line, checked_line(frame.header.get("items"), self.follows), self.clock)
             return
         job, attempt = str(frame.header.get("job")), frame.header.get("attempt")
         if not isinstance(attempt, int) or (job, attempt) not in self._followed:
@@ -157,4 +161,5 @@ def _take_exit(
     here = streams.cursors(db, job, attempt)
     if any(here[name] < int(sent.get(name, 0)) for name in streams.CURSORS):
         raise ValueError(f"the end of {job}/{attempt} came before all of its streams: {here} of {sent}")
-    jobs.end_attempt(db, job, attempt, record, clock)
+    if jobs.end_attempt(db, job, attempt, record, clock):
+        queue.begin_retry(db, job, attempt, record, clock)

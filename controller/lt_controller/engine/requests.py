@@ -10,7 +10,7 @@ from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import ResumeFrom
 
-from ..store import checkpoints, intents, jobs
+from ..store import checkpoints, intents, jobs, queue
 from ..store.intents import Intent
 from ..store.writer import Writer
 from .link import BridgeLink
@@ -54,6 +54,8 @@ class Requests:
             passed(ResumeStep.SEEN, self._home)
             self._writer.run("jobs", _resume, intent)
             passed(ResumeStep.BEGUN, self._home)
+        elif intent.kind == "priority":
+            self._priority(intent, job)
         elif intent.kind == "pull":
             self._writer.run("checkpoints", checkpoints.request, job.id, intent.params.get("names"))
         elif intent.kind == "remove":
@@ -83,6 +85,19 @@ class Requests:
         passed(StopStep.REQUESTED, self._home)
         self._writer.run("jobs", jobs.set_state, job.id, job.attempt, states.STOPPING)
         passed(StopStep.RECORDED, self._home)
+
+    def _priority(self, intent: Intent, job: jobs.Brief) -> None:
+        if job.state in states.ENDED:
+            raise LtError("job_has_ended", job=job.name, state=job.state)
+        wanted = int(intent.params["priority"])
+        self._writer.run("jobs", queue.set_priority, job.id, wanted)
+        if job.state in (states.QUEUED, states.PAUSED):
+            return  # the host gets it with the spec
+        try:
+            self._link.request("priority", job=job.id, attempt=job.attempt, priority=wanted)
+        except LtError as error:
+            if error.code != "no_such_job" or job.state != states.STAGING:
+                raise
 
     def _remove(self, intent: Intent, job: jobs.Brief) -> None:
         self._writer.run("", check_removable, intent)

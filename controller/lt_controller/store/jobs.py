@@ -69,8 +69,10 @@ def set_state(
     newest = db.execute("SELECT attempt, state FROM jobs WHERE id=?", (job,)).fetchone()
     if newest is not None and newest[0] == attempt:
         db.execute("UPDATE jobs SET state=?, reason=? WHERE id=?", (state, reason, job))
-        if state == states.RUNNING:
-            db.execute("UPDATE jobs SET started_at=coalesce(started_at, ?) WHERE id=?", (when, job))
+        if state not in (states.QUEUED, states.STAGING, states.WAITING):
+            db.execute("UPDATE jobs SET place=NULL, waits=NULL, retry_at=NULL WHERE id=?", (job,))
+    if state == states.RUNNING:  # of a recovered job, attempts come home side by side
+        db.execute("UPDATE jobs SET started_at=min(coalesce(started_at, ?1), ?1) WHERE id=?2", (when, job))
     return True
 
 
@@ -85,7 +87,8 @@ def end_attempt(db: sqlite3.Connection, job: str, attempt: int, record: ExitReco
         (json.dumps(to_dict(record)), finished, record.state, plain(record.reason), job, attempt),
     )
     db.execute(
-        "UPDATE jobs SET state=?, reason=?, message=?, finished_at=?, exit_code=? WHERE id=? AND attempt=?",
+        "UPDATE jobs SET state=?, reason=?, message=?, finished_at=?, exit_code=?,"
+        " place=NULL, waits=NULL, retry_at=NULL WHERE id=? AND attempt=?",
         (
             record.state,
             plain(record.reason),
@@ -112,7 +115,9 @@ def new_attempt(db: sqlite3.Connection, job: str, resume: ResumeFrom | None) -> 
     if row is None or row[0] not in states.RESTING:
         raise LtError("job_not_resting", job=job, state=row[0] if row else "unknown")
     attempt = int(row[1]) + 1
-    spec = replace(from_dict(JobSpec, json.loads(row[3])), attempt=attempt, resume=resume)
+    before = from_dict(JobSpec, json.loads(row[3]))
+    # What a person begins has all its retries before it, and waits for nothing.
+    spec = replace(before, attempt=attempt, resume=resume, tried=0, not_before=0.0)
     db.execute(
         "UPDATE jobs SET attempt=?, state=?, reason=NULL, message=NULL, finished_at=NULL, exit_code=NULL, spec=?"
         " WHERE id=?",

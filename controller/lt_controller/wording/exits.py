@@ -15,6 +15,7 @@ _EXITS = {
             "bad_pattern",
             "bad_port",
             "bad_priority",
+            "bad_size",
             "bad_recipe",
             "bad_time",
             "empty_dataset",

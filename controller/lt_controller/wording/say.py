@@ -90,6 +90,8 @@ def waits(value: Mapping[str, Any] | None, place: int | None = None, lang: str |
     params = dict(params) if isinstance(params, Mapping) else {}
     if isinstance(params.get("at"), (int, float)):
         params["left"] = max(0.0, params["at"] - time.time())
+    if isinstance(params.get("reason"), str):
+        params["reason"] = why(params["reason"], lang=lang)
     told = _catalogue(lang).WAITS.get(value["code"])
     words = fill(told, params) if told is not None else safe(value["code"].replace("_", " "))
     return f"#{place} {words}" if place is not None else words

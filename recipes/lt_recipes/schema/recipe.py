@@ -56,6 +56,8 @@ class Recipe(Section):
         """The lines of `env.lock` where it names a file of the person's; None for a shipped lock, or none."""
         return self._lock
 
+    retries: Natural = Field(default=0, description="new attempts after a failure that one may cure, on the same host")
+    retry_wait: Duration = Field(default=60.0, description="before the first of them: 1m; doubled for each further one")
     @property
     def environment(self) -> EnvSection:
         """`env:` with the packages that the rest of the recipe needs beside the lock."""

@@ -85,6 +85,9 @@ class ResourcesSection(Section):
     """`resources:`: what the run needs of a host."""
 
     gpus: Natural = Field(default=1, description="GPUs to wait for; 0 trains on the CPU")
+    gpu_memory: Size = Field(default=0, description="what each of its GPUs must have in all: 24GiB; 0: any will do")
+    cpus: Natural = Field(default=0, description="cores to wait for, counted among jobs that ask for some")
+    disk: Size = Field(default=0, description="free space on the host's data disk to wait for: 200GiB")
     disk_floor: Size = Field(
         default=256 << 20, description="free space on the host's data disk below which the run saves and stops"
     )

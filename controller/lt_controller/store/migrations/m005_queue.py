@@ -1,4 +1,4 @@
-"""A job's wish to be early, why it waits and at which place in its host's line, and when a failed one is tried again."""
+"""A job's wish to be early, why it waits and where in its host's line, and when a failed one is tried again."""
 
 from __future__ import annotations
 

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 WAITS: dict[str, str] = {
-    "turn": "前面还有 {ahead} 个任务[，其中有 {user} 的]",
+    "turn": "前面还有 {ahead} 个任务[，其中 {others} 个是别人的]",
     "slot": "等待空位：此处同时运行 {there} 个",
     "gpus": "等待 {wanted} 块 GPU：{there} 块中 {free} 块空闲",
     "gpu_memory": "等待 {wanted} 块显存 {memory:size} 的 GPU：{free} 块空闲",
     "foreign": "等待 {wanted} 块 GPU：{gpus} 被 lt 之外的程序占用",
     "cpus": "等待 {wanted} 个 CPU 核：{there} 个中 {free} 个空闲",
     "disk": "等待磁盘空间 {wanted:size}：剩余 {free:size}",
-    "yields": "让 {user} 的任务先行",
     "retry": "[{left:time} 后]重试，上次：{reason}",
-    "supervisor": "监管进程未能启动，将再试",
 }
 
 ERRORS: dict[str, tuple[str, str]] = {
     "bad_priority": ("优先级是 -{most} 到 {most} 的整数，不是 {value}。", "lt priority JOB 10"),
+    "bad_size": ("{value} 不是大小；请写 24GiB 或 500MB。", "lt run HOST --gpu-memory 24GiB -- COMMAND …"),
     "not_enough_cpus": ("{host} 有 {there} 个 CPU 核，任务要求 {asked} 个。", "lt host show {host}"),
     "not_enough_gpu_memory": (
         "{host} 没有 {wanted} 块显存达到 {asked:size} 的 GPU：最大为 {there:size}。",
@@ -36,9 +35,7 @@ REASONS: dict[str, str] = {
 }
 
 EVENTS: dict[str, str] = {
-    "retry": "[{wait:time} 后]将重试（第 {try_number} 次，共 {tries} 次）：{reason}[，从 {name} 继续]",
-    "granted": "已分配[：{gpus}]",
-    "retry_came_first": "主机已自行开始第 {attempt} 次尝试：继续那一次",
+    "retry": "[{wait:time} 后]将重试（第 {try_number} 次）[，从 {name} 继续]",
 }
 
 PHRASES: dict[str, str] = {

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 #: Why a job waits, by the code that its host gives.
 WAITS: dict[str, str] = {
-    "turn": "behind {ahead} other[, {user}'s among them]",
+    "turn": "{ahead} before it[, {others} of them not yours]",
     "slot": "for a free place: {there} at once here",
     "gpus": "for {wanted} GPU: {free} of {there} free",
     "gpu_memory": "for {wanted} GPU with {memory:size}: {free} free",
     "foreign": "for {wanted} GPU: what lt did not start holds {gpus}",
     "cpus": "for {wanted} CPU cores: {free} of {there} free",
     "disk": "for {wanted:size} on the disk: {free:size} free",
-    "yields": "lets {user}'s job go first",
     "retry": "next try[ in {left:time}], after: {reason}",
-    "supervisor": "its supervisor could not be started; tried again",
 }
 
 ERRORS: dict[str, tuple[str, str]] = {
     "bad_priority": ("A priority is a whole number from -{most} to {most}, not {value}.", "lt priority JOB 10"),
+    "bad_size": ("{value} is no size; write 24GiB or 500MB.", "lt run HOST --gpu-memory 24GiB -- COMMAND …"),
     "not_enough_cpus": ("{host} has {there} CPU cores, and the job asks for {asked}.", "lt host show {host}"),
     "not_enough_gpu_memory": (
         "{host} has no {wanted} GPU with {asked:size} of memory: the most is {there:size}.",
@@ -37,9 +36,7 @@ REASONS: dict[str, str] = {
 }
 
 EVENTS: dict[str, str] = {
-    "retry": "will be tried again[ in {wait:time}] (try {try_number} of {tries}): {reason}[, from {name}]",
-    "granted": "granted[: {gpus}]",
-    "retry_came_first": "the host had begun attempt {attempt} by itself: that one goes on",
+    "retry": "will be tried again[ in {wait:time}] (retry {try_number})[, from {name}]",
 }
 
 PHRASES: dict[str, str] = {

@@ -1,0 +1,86 @@
+"""`lt priority`, and the options by which a submit says how early it wants to be and what it asks of its host."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from lt_agent.protocol.errors import LtError
+
+from ..client import Client
+from .common import json_option, seconds, settle
+from .output import emit_json
+
+F = TypeVar("F", bound=Callable[..., Any])
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?)B?", re.IGNORECASE)
+_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
+
+
+@click.command()
+@click.argument("ref", metavar="JOB")
+@click.argument("number", type=int, metavar="N")
+@json_option
+def priority(ref: str, number: int, as_json: bool) -> int:
+    """Put a waiting JOB earlier (N above 0) or later (below 0) in its host's line; 0 is usual.
+
+    A point counts as a day's earlier arrival, so that no job waits for ever. Of a running job it counts for its
+    retries.
+
+    \b
+    lt priority sft-lora 10
+    lt priority nightly -- -5
+    """
+    with Client() as client:
+        job = client.job(ref)
+        request = settle(client, client.set_priority(job.id, number), "priority", job)
+        if as_json:
+            emit_json(request)
+    return 0
+
+
+def wishes_options(command: F) -> F:
+    """`--priority`, `--retries`, `--gpu-memory`, `--cpus` and `--disk`; the command gets them as `wishes`."""
+
+    @functools.wraps(command)
+    def inner(*args: Any, **options: Any) -> Any:
+        from ..client.wishing import Wishes
+
+        wishes = Wishes(
+            priority=options.pop("wanted_priority") or 0,
+            retries=options.pop("retries"),
+            retry_wait=seconds(options.pop("retry_wait")),
+            gpu_memory=size_of(options.pop("gpu_memory")),
+            cpus=options.pop("cpus"),
+            disk=size_of(options.pop("disk")),
+        )
+        return command(*args, wishes=wishes, **options)
+
+    for option in reversed(_OPTIONS):
+        inner = option(inner)
+    return inner  # type: ignore[return-value]
+
+
+_OPTIONS = (
+    click.option("--priority", "wanted_priority", type=int, metavar="N", help="a higher one goes first on the host"),
+    click.option("--retries", type=click.IntRange(0), metavar="N", help="new attempts after a failure one may cure"),
+    click.option(
+        "--retry-wait", metavar="TIME", help="before the first of them (else 1m); then doubled"
+    ),
+    click.option("--gpu-memory", metavar="SIZE", help="what each of its GPUs must have in all: 24GiB"),
+    click.option("--cpus", type=click.IntRange(0), metavar="N", help="cores to wait for, among jobs that ask for some"),
+    click.option("--disk", metavar="SIZE", help="free space on the host to wait for: 200GiB"),
+)
+
+
+def size_of(text: str | None) -> int | None:
+    """`24GiB`, `500MB`, `1024` in bytes. Raises LtError `bad_size`."""
+    if text is None:
+        return None
+    found = _SIZE.fullmatch(text.strip())
+    if found is None or (found[3] and not found[2]):
+        raise LtError("bad_size", value=text)
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].upper()])
