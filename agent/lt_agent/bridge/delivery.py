@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from pathlib import Path
-from typing import Dict, Iterable, Tuple
+from typing import Collection, Dict, Iterable, Tuple
 
 from ..watch import FLOOR, FolderWatch
 from .follower import Follower
@@ -31,12 +31,19 @@ class Delivery:
         self._ready: OrderedDict[Key, None] = OrderedDict()
         self._due: Dict[Key, float] = {}
         self._next_floor = time.monotonic() + FLOOR
+        self.revision = 0  # changes whenever an attempt begins or ends to be followed
+
+    @property
+    def followed(self) -> Collection[Key]:
+        """The attempts that are followed."""
+        return self._followers.keys()
 
     def follow(self, follower: Follower) -> None:
         """Begins to serve an attempt, from the cursors given; one that was followed already starts anew from them."""
         key = (follower.paths.job, follower.paths.attempt)
         self.unfollow(*key)
         self._followers[key] = follower
+        self.revision += 1
         # Watched first, looked at second: nothing can slip in between.
         for folder in follower.folders():
             self._folders[folder] = key
@@ -49,6 +56,7 @@ class Delivery:
         follower = self._followers.pop(key, None)
         if follower is None:
             return
+        self.revision += 1
         for folder in follower.folders():
             self._folders.pop(folder, None)
             self._watch.remove(folder)

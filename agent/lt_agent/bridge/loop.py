@@ -17,6 +17,7 @@ from ..protocol.paths import HostRoot, LeaseDir
 from ..watch import FolderWatch
 from .delivery import Delivery
 from .lanes import Lane, Wake, attempt
+from .line_news import LineNews
 from .operations import AT_ONCE, LANES, Operations
 from .outbox import Outbox
 
@@ -71,6 +72,8 @@ class _Bridge:
         self._watch = FolderWatch(self._wake)
         self._delivery = Delivery(self._outbox, self._watch)
         self._operations = Operations(root, lease, agent_dir, self._delivery)
+        self._line = LineNews(lease)
+        self._watch.add(lease.own)
         self._lanes: Dict[str, Lane] = {name: Lane(name, self._wake) for name in LANES}
         self._selector = selectors.PollSelector()  # unlike epoll it also takes a plain file as stdin
         self._heard = time.monotonic()
@@ -94,6 +97,8 @@ class _Bridge:
                     return 3
             self._timers(now)
             self._delivery.pump()
+            if self._outbox.has_room:
+                self._line.look(self._delivery.followed, self._delivery.revision, self._outbox.send)
             self._outbox.flush()
             self._listen(self._in, selectors.EVENT_READ if self._outbox.accepts_requests else 0)
             self._listen(self._out, selectors.EVENT_WRITE if self._outbox.waiting else 0)

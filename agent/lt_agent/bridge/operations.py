@@ -47,6 +47,7 @@ class Operations:
             "jobs": (ACTS, self._jobs),
             "stop": (ACTS, self._stop),
             "save": (ACTS, self._save),
+            "priority": (ACTS, self._priority),
             "pin": (ACTS, self._pin),
             "unpin": (ACTS, self._unpin),
             "have": (ASKS, self._have),
@@ -153,11 +154,21 @@ class Operations:
         return found
 
     def _stop(self, request: Request) -> Any:
+        from ..start import ensure_dispatcher
         from ..stopping import request_stop
 
         grace = request.get("grace")
         seconds = float(grace) if isinstance(grace, (int, float)) else None
-        request_stop(self._attempt(request), _text(request, "kind") or "stop", seconds, self._owner)
+        paths = self._current(request)
+        request_stop(paths, _text(request, "kind") or "stop", seconds, self._owner)
+        if not paths.exit.exists() and not paths.supervisor.exists():
+            ensure_dispatcher(self._root, self._lease, self._agent_dir)  # it is who ends what waits
+        return {}
+
+    def _priority(self, request: Request) -> Any:
+        from ..priorities import set_priority
+
+        set_priority(self._lease, self._current(request), _number(request, "priority"))
         return {}
 
     def _save(self, request: Request) -> Any:
@@ -224,6 +235,16 @@ class Operations:
         from .. import holdings
 
         return {"processes": holdings.processes(), "disk": holdings.on_disk(self._root)}
+
+    def _current(self, request: Request) -> AttemptPaths:
+        """The attempt meant: by now the host may have followed it by another one of itself."""
+        from ..retries import current
+
+        paths = self._root.attempt(_text(request, "job"), _number(request, "attempt"))
+        paths = current(self._root, self._lease, paths, self._agent_dir)
+        if not paths.path.is_dir():
+            raise LtError("no_such_job", job=paths.job, attempt=paths.attempt)
+        return paths
 
     def _attempt(self, request: Request) -> AttemptPaths:
         paths = self._root.attempt(_text(request, "job"), _number(request, "attempt"))

@@ -8,7 +8,7 @@ from lt_agent.protocol.errors import LtError
 
 from ..client import Client, Job
 from ..client.models import Reachability
-from ..wording import phrase, state, why
+from ..wording import phrase, state, waits, why
 from ..wording.say import duration
 from .common import json_option, seconds
 from .output import ago, emit_json, emit_table, note, on_terminal
@@ -84,8 +84,15 @@ def _row(job: Job, reach: Reachability | None) -> tuple[str, ...]:
         duration(job.eta) if job.eta is not None else "",
         state(job.pull_state),
         ago(job.created_at),
-        _short(why(job.reason, job.message, job.exit_code)) if job.resting else "",
+        _why(job),
     )
+
+
+def _why(job: Job) -> str:
+    """Why it rests or waits."""
+    if job.resting:
+        return _short(why(job.reason, job.message, job.exit_code))
+    return _short(waits(job.waits, job.place))
 
 
 def _short(text: str) -> str:

@@ -13,9 +13,11 @@ from ..wording import phrase, say, state
 from ..wording.say import reason, size
 from .common import Reading, json_option, seconds
 from .output import emit, emit_json, note
+from .queue import wishes_options
 
 if TYPE_CHECKING:
     from ..client.details import Plan
+    from ..client.wishing import Wishes
 
 
 @click.command()
@@ -25,9 +27,17 @@ if TYPE_CHECKING:
 @click.option("--follow", "-f", is_flag=True, help="show the log until the job ends; Ctrl-C leaves it running")
 @click.option("--dry-run", is_flag=True, help="check everything, show what would be sent, submit nothing")
 @click.option("--name", help="the job's name; without it one is made from the recipe's")
+@wishes_options
 @json_option
 def submit(
-    host: str, recipe: str, overrides: tuple[str, ...], follow: bool, dry_run: bool, name: str | None, as_json: bool
+    host: str,
+    recipe: str,
+    overrides: tuple[str, ...],
+    follow: bool,
+    dry_run: bool,
+    name: str | None,
+    wishes: Wishes,
+    as_json: bool,
 ) -> int:
     """Train by RECIPE (a gallery name or a file) on HOST; prints the job's name.
 
@@ -37,8 +47,9 @@ def submit(
     """
     with Reading() as reading, Client(progress=reading.note) as client:
         if dry_run:
-            return _show_plan(client.plan(host, recipe, overrides, name=name), as_json)
-        return _submitted(client, client.submit(host, recipe, overrides, name=name), follow, as_json)
+            return _show_plan(client.plan(host, recipe, overrides, name=name, wishes=wishes), as_json)
+        job = client.submit(host, recipe, overrides, name=name, wishes=wishes)
+        return _submitted(client, job, follow, as_json)
 
 
 @click.command()
@@ -51,6 +62,7 @@ def submit(
 @click.option("--folder", type=click.Path(path_type=Path), help="send this folder instead of the one you stand in")
 @click.option("--follow", "-f", is_flag=True, help="show the log until the job ends; Ctrl-C leaves it running")
 @click.option("--dry-run", is_flag=True, help="show what would be sent, submit nothing")
+@wishes_options
 @json_option
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, metavar="-- COMMAND ...")
 def run(
@@ -60,6 +72,7 @@ def run(
     name: str | None,
     python: str | None,
     timeout: str | None,
+    wishes: Wishes,
     folder: Path | None,
     follow: bool,
     dry_run: bool,
@@ -79,10 +92,20 @@ def run(
     with Client() as client:
         if dry_run:
             plan = client.plan_run(
-                host, argv, folder=folder, gpus=gpus, pull=pull, name=name, python=python, timeout=length
+                host,
+                argv,
+                folder=folder,
+                gpus=gpus,
+                pull=pull,
+                name=name,
+                python=python,
+                timeout=length,
+                wishes=wishes,
             )
             return _show_plan(plan, as_json)
-        job = client.run(host, argv, folder=folder, gpus=gpus, pull=pull, name=name, python=python, timeout=length)
+        job = client.run(
+            host, argv, folder=folder, gpus=gpus, pull=pull, name=name, python=python, timeout=length, wishes=wishes
+        )
         return _submitted(client, job, follow, as_json)
 
 

@@ -12,16 +12,17 @@ from lt_agent.protocol.errors import LtError
 
 from . import queries
 from .audit import AuditCalls
-from .jobs import JobCalls
 from .logins import LoginCalls
 from .models import Job
+from .queueing import QueueCalls
 from .views import ViewCalls
 
 if TYPE_CHECKING:
     from .details import ControllerStatus, Plan
+    from .wishing import Wishes
 
 
-class Client(LoginCalls, JobCalls, ViewCalls, AuditCalls):
+class Client(LoginCalls, QueueCalls, ViewCalls, AuditCalls):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 
     Cheap to make. Use it as a context manager, from one thread at a time. Everything that can go wrong for a person
@@ -44,16 +45,20 @@ class Client(LoginCalls, JobCalls, ViewCalls, AuditCalls):
         *,
         name: str | None = None,
         folder: str | os.PathLike[str] | None = None,
+        wishes: Wishes | None = None,
     ) -> Job:
         """Submits a recipe (a gallery name or a file) with `key=value` overrides; relative paths are from `folder`.
+        `wishes` are its priority, its retries and what it asks for beside GPUs.
 
         Everything is checked and recorded before it returns; sending and training go on without this process.
         Raises LtError `bad_recipe{problems}`, `no_such_path`, `bad_dataset`, `no_such_host`, `not_enough_gpus`,
         `name_taken`, and what a first look at the host raises.
         """
         from .planning import draft_recipe
+        from .wishing import wished
 
         draft = draft_recipe(self, host, os.fspath(recipe), list(overrides), name, Path(folder or Path.cwd()))
+        draft = wished(self, draft, wishes)
         return self._submit(draft.intent(), draft.name if name else None)
 
     def run(
@@ -67,6 +72,7 @@ class Client(LoginCalls, JobCalls, ViewCalls, AuditCalls):
         name: str | None = None,
         python: str | None = None,
         timeout: float | None = None,
+        wishes: Wishes | None = None,
     ) -> Job:
         """Runs a command of yours on a host, in a copy of `folder` (default: where you stand) as it is now.
 
@@ -75,9 +81,11 @@ class Client(LoginCalls, JobCalls, ViewCalls, AuditCalls):
         Raises LtError `folder_too_big` and as `submit`.
         """
         from .planning import draft_command
+        from .wishing import wished
 
         folder = Path(folder or Path.cwd())
         draft = draft_command(self, host, list(argv), folder, gpus, list(pull), name, python, timeout)
+        draft = wished(self, draft, wishes)
         return self._submit(draft.intent(), draft.name if name else None)
 
     def plan(
@@ -88,12 +96,15 @@ class Client(LoginCalls, JobCalls, ViewCalls, AuditCalls):
         *,
         name: str | None = None,
         folder: str | os.PathLike[str] | None = None,
+        wishes: Wishes | None = None,
     ) -> Plan:
         """What `submit` would do, with every check it makes; writes nothing. Raises as `submit`."""
         from .planning import draft_recipe
+        from .wishing import wished
 
         folder = Path(folder or Path.cwd())
-        return draft_recipe(self, host, os.fspath(recipe), list(overrides), name, folder).plan(self)
+        draft = draft_recipe(self, host, os.fspath(recipe), list(overrides), name, folder)
+        return wished(self, draft, wishes).plan(self)
 
     def plan_run(
         self,
@@ -106,12 +117,15 @@ class Client(LoginCalls, JobCalls, ViewCalls, AuditCalls):
         name: str | None = None,
         python: str | None = None,
         timeout: float | None = None,
+        wishes: Wishes | None = None,
     ) -> Plan:
         """What `run` would do. Raises as `run`."""
         from .planning import draft_command
+        from .wishing import wished
 
         folder = Path(folder or Path.cwd())
-        return draft_command(self, host, list(argv), folder, gpus, list(pull), name, python, timeout).plan(self)
+        draft = draft_command(self, host, list(argv), folder, gpus, list(pull), name, python, timeout)
+        return wished(self, draft, wishes).plan(self)
 
     # The controller
 
