@@ -24,7 +24,7 @@ COMMANDS = {
     "show": ("recipe", "show", "a recipe's text"),
     "check": ("recipe", "check", "every problem of a recipe and its data, with file and line"),
     "test": ("recipe", "test", "run a recipe on a tiny model, for a minute, on this machine"),
-    "new": ("recipe", "new", "a recipe of your own, begun from the gallery"),
+    "new": ("recipe_new", "new", "a recipe of your own, for your model, data and host"),
 }
 
 
@@ -137,28 +137,6 @@ def test(name: str, overrides: tuple[str, ...], host: str) -> int:
         job = client.submit(host, file)
         emit(job.name)
         return follow_job(client, job.id)
-
-
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--from", "base", default="sft-lora", show_default=True, help="the gallery recipe to begin from")
-@click.option("--force", is_flag=True, help="overwrite FILE")
-def new(file: Path, base: str, force: bool) -> int:
-    """Write a recipe of your own to FILE, begun from the gallery."""
-    from lt_recipes.loading import new_recipe
-    from lt_recipes.problems import RecipeError
-
-    try:
-        text = new_recipe(base)
-    except RecipeError as error:
-        raise _refused(base, error) from None
-    try:
-        with file.open("w" if force else "x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise LtError("file_exists", path=str(file)) from None
-    emit(str(file))
-    return 0
 
 
 def _refused(name: str, error: Any) -> LtError:

@@ -51,6 +51,26 @@ def gallery(folder: Path | None = None) -> list[RecipeInfo]:
     return found
 
 
+def methods() -> list[str]:
+    """What a recipe's `method` may be."""
+    from lt_recipes.schema import METHODS
+
+    return list(METHODS)
+
+
+def copied(name: str) -> str:
+    """A gallery recipe's text for a file of one's own. Raises LtError `bad_recipe`."""
+    from lt_recipes.loading import new_recipe
+    from lt_recipes.problems import RecipeError
+
+    from .data import bad_recipe
+
+    try:
+        return new_recipe(name)
+    except RecipeError as error:
+        raise bad_recipe(name, error.problems) from None
+
+
 def text_of(name: str) -> str:
     """A recipe as it was written, comments and all. Raises LtError `bad_recipe`."""
     from lt_recipes.loading import find_recipe

@@ -42,7 +42,7 @@ def survey(path: Path, type_: str, columns: Mapping[str, str], most: int | None 
     found = Survey(type_)
     known: set[int] = set()
     draw = random.Random(0)  # noqa: S311 — which rows are measured, no secret
-    for row in _rows(path):
+    for row in rows_of(path):
         if most is not None and found.rows >= most:
             break
         if row_problem(row, type_, columns) is not None:
@@ -60,7 +60,8 @@ def survey(path: Path, type_: str, columns: Mapping[str, str], most: int | None 
     return found
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
+def rows_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a data file, or of all in a folder; what is malformed is passed over. Raises OSError."""
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     for file in files:
         reader = READERS.get(file.suffix.lower())
