@@ -80,14 +80,14 @@ def connect(
         )
         clock = (sent + time.time()) / 2 - float(hello["time"])
         if hello.get("boot_id") != facts.get("boot_id"):
-            facts = _look_again(transport, host, writer, facts)
+            facts = look_again(transport, host, writer, facts)
         return Connected(transport, link, bulk_for(host, home, facts, transport), facts, hello, digest, clock)
     except BaseException:
         transport.close()
         raise
 
 
-def _look_again(transport: Transport, host: Host, writer: Writer, known: dict[str, Any]) -> dict[str, Any]:
+def look_again(transport: Transport, host: Host, writer: Writer, known: dict[str, Any]) -> dict[str, Any]:
     """Fresh facts of a host that was rebooted; those known where sshd's one session is the bridge's already."""
     try:
         return look(transport, host, writer)

@@ -14,7 +14,7 @@ from ..home import Home
 from ..store.writer import Writer
 from ..transport import logins_of
 from .answers import Ask, Memory
-from .connect import Connected, look
+from .connect import Connected, look_again
 from .install import install_rsync
 from .install_key import install_key
 
@@ -70,7 +70,7 @@ class Errands:
                 errand.future.set_result(answer)
 
     def _look(self, connected: Connected) -> dict[str, Any]:
-        return look(connected.transport, self._host, self._writer)
+        return look_again(connected.transport, self._host, self._writer, connected.facts)
 
     def _login(self, errand: Errand, connected: Connected) -> dict[str, Any]:
         """How the login went: `asked`, `once` (what was answered works only once), `kept` (memory, keyring or "")."""
