@@ -18,8 +18,9 @@ class Relay:
     """Listens on a free port of loopback (`port`) and carries each connection to `target`.
 
     `latency` seconds are added in each direction. `loss` is the share of packets lost: what TCP makes of it is a wait
-    until the packet is sent again, for that one and all behind it, and so it is here. `cut_after` bytes, counted over
-    both directions of all connections, everything is cut, once.
+    until the packet is sent again, for that one and all behind it, and so it is here. `rate` bytes a second pass, for
+    each connection and direction. `cut_after` bytes, counted over both directions of all connections, everything is
+    cut, once.
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class Relay:
         address: str = "127.0.0.1",
         latency: float = 0.0,
         loss: float = 0.0,
+        rate: float | None = None,
         cut_after: int | None = None,
     ) -> None:
         self.target = target
         self.address = address
         self.latency = latency
         self.loss = loss
+        self.rate = rate
         self.cut_after = cut_after
         self.carried = 0  # bytes, both directions
         self.accepted = 0  # connections
@@ -151,7 +154,9 @@ class _Link:
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         try:
-            while data := source.recv(1 << 18):
+            while data := source.recv(1 << 18 if self._relay.rate is None else 1 << 14):
+                if self._relay.rate is not None:
+                    time.sleep(len(data) / self._relay.rate)
                 if self._relay.count(len(data)):
                     sink.sendall(data)
             sink.shutdown(socket.SHUT_WR)

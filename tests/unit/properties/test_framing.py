@@ -1,0 +1,51 @@
+"""Frames survive any cutting; what is no frame is refused, and never by anything but ProtocolError."""
+
+from __future__ import annotations
+
+from benchmarks.faults.fuzz import read_all
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lt_agent.protocol import frames
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+HEADERS = st.dictionaries(st.text(max_size=8), VALUES, max_size=4).map(lambda header: {**header, "type": "x"})
+FRAMES = st.lists(st.tuples(HEADERS, st.binary(max_size=600)), max_size=5)
+
+
+@given(FRAMES, st.lists(st.integers(1, 200), max_size=20), st.binary(max_size=300))
+@settings(deadline=None, max_examples=40)
+def test_frames_come_out_as_they_went_in_however_they_are_cut(
+    sent: list[tuple[dict[str, object], bytes]], cuts: list[int], noise: bytes
+) -> None:
+    wire = noise.replace(b"\n", b".") + frames.MAGIC + b"".join(frames.encode(head, body) for head, body in sent)
+    reader, got, at = frames.FrameReader(), [], 0
+    for cut in [*cuts, len(wire)]:
+        got += list(reader.feed(wire[at : at + cut]))
+        at += cut
+    assert [(frame.header, frame.payload) for frame in got] == sent
+
+
+@given(FRAMES, st.integers(0, 10_000), st.integers(0, 255))
+@settings(deadline=None, max_examples=40)
+def test_one_byte_that_is_wrong_never_breaks_the_reader(
+    sent: list[tuple[dict[str, object], bytes]], at: int, value: int
+) -> None:
+    wire = bytearray(frames.MAGIC + b"".join(frames.encode(head, body) for head, body in sent))
+    wire[at % len(wire)] = value
+    read_all(bytes(wire))
+
+
+@given(st.binary(max_size=4000))
+def test_garbage_after_the_magic_is_refused_or_waited_for(garbage: bytes) -> None:
+    read_all(frames.MAGIC + garbage)
+
+
+def test_a_large_header_travels_packed_and_comes_back() -> None:
+    head = {"type": "x", "names": ["checkpoint-1000"] * 200_000}
+    (frame,) = frames.FrameReader(expect_magic=False).feed(frames.encode(head))
+    assert frame.header == head
