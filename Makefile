@@ -15,7 +15,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all unit e2e lint format matrix bench clean
+.PHONY: help install demo test test-all unit e2e lint format matrix pictures bench clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1	/' | expand -t 12
@@ -55,6 +55,10 @@ format: $(READY)  ## ruff puts the code in shape
 
 matrix:  ## the quick tests on each Python from 3.10 to 3.13 that is here, without torch
 	@scripts/matrix.sh
+
+pictures: $(READY)  ## takes the terminal UI's pictures anew: those that the tests compare, and those of the docs
+	@LT_RENEW_PICTURES=1 $(BIN)/python -m pytest -n $(WORKERS) tests/unit/tui/test_pictures.py
+	@$(BIN)/python -m benchmarks.pictures docs/pictures
 
 bench: $(READY)  ## measures every speed goal beside its floor, writes benchmarks/results.md
 	@$(BIN)/python -m benchmarks

@@ -6,11 +6,13 @@ import json
 import math
 import random
 import sqlite3
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from lt_agent.protocol.ulid import new_ulid
+from lt_controller.client.holdings import Holding, Holdings, Process
 from lt_controller.home import Home
 from lt_controller.store.schema import open_writable
 from lt_controller.store.times import iso
@@ -59,6 +61,26 @@ class SampleFleet:
                 rows.append((job, attempt, name, 100_000 + beat, self.random.random() * high, now))
         self.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?,?,?,?,?,?)", rows)
         self.db.execute("COMMIT")
+
+    def holdings(self) -> Holdings:
+        """What such a host tells of its processes and its disk."""
+        now = datetime.fromtimestamp(self.now, timezone.utc)
+        worker = Process(4711, "root", "python -m lt_agent.trainers", 31 * GIB, 61 * GIB, 212.0, 860.0, "", True)
+        return Holdings(
+            time=now - timedelta(seconds=20),
+            processes=(
+                replace(worker, job="qwen-sft-00"),
+                replace(worker, pid=4690, name="python3 agents", memory=41 << 20, gpu_memory=0, cpu=0.3),
+                Process(2210, "wang", "python eval.py", 9 * GIB, 22 * GIB, 98.0, 90_000.0, "", False),
+                Process(311, "root", "dockerd", 180 << 20, 0, 0.4, 4_000_000.0, "", False),
+            ),
+            items=(
+                Holding("agent", "ef8b835d87c1510c42824a84e41630d759b82594", "", 2 << 20, now - timedelta(days=2)),
+                Holding("data", "train-0.jsonl", "0f3ab91c", 48 << 20, now - timedelta(hours=1)),
+                Holding("env", "3f00c1d2", "", 7 * GIB, now - timedelta(days=9)),
+                Holding("job", "qwen-sft-00", "", 1240 << 20, now - timedelta(minutes=1)),
+            ),
+        )
 
     def add_log(self, job: str, data: bytes) -> None:
         """More of a job's log."""
@@ -155,6 +177,9 @@ class SampleFleet:
             reason=reason,
             pull_state={"succeeded": "pulled", "running": "pulled" if number % 2 else "pulling"}.get(state, "none"),
             attempt=1,
+            priority=5 if state == "waiting" and number > 9 else 0,
+            place=1 if state == "waiting" else None,
+            waits={"code": "gpus", "params": {"wanted": 2, "free": 0, "there": 8}} if state == "waiting" else None,
             step=step or None,
             total_steps=total,
             created_at=iso(began),
@@ -189,6 +214,7 @@ class SampleFleet:
                 "sys/rss": 31.0 * GIB,
                 "sys/mem_free": 300.0 * GIB,
                 "sys/disk_free": 900.0 * GIB,
+                "sys/log": 16_000.0 * (n + 1) / count,
             }
             rows += [(job, 1, name, n * 10, min(100.0, v) if "util" in name else v, when) for name, v in values.items()]
         self.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?,?,?,?,?,?)", rows)

@@ -139,6 +139,7 @@ def open_shell(app: LtApp, host: str) -> None:
 
 def named_act(app: LtApp, name: str) -> None:
     """An act that `:` and the palette know by name."""
-    from .host_acts import add_host, import_hosts, run_demo
+    from .host_acts import add_host, import_hosts
+    from .terminal import run_demo
 
     {"add": add_host, "import": import_hosts, "demo": run_demo}[name](app)

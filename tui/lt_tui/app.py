@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from lt_controller.client import Client
 from lt_controller.client.words import LtError
 
-from . import glyphs, i18n
+from . import glyphs, hangup, i18n
 from .feed import Feed
 from .i18n import _
 from .messages import Acted, Changed, WatchFailed
@@ -52,6 +52,7 @@ class LtApp(App[None]):
         Binding("right_square_bracket", "history(1)", "Forward", show=False, key_display="]", id="go.next"),
         Binding("minus", "last", "Last screen", show=False, key_display="-", id="go.last"),
         Binding("n", "submit", "Submit", id="act.submit"),
+        Binding("exclamation_mark", "run", "Run a script", show=False, key_display="!", id="act.run"),
         Binding("Q", "go('queue')", "Queue", show=False, id="go.queue"),
         Binding("R", "go('recipes')", "Recipes", show=False, id="go.recipes"),
         Binding("D", "go('data')", "Data", show=False, id="go.data"),
@@ -104,6 +105,8 @@ class LtApp(App[None]):
     def on_mount(self) -> None:
         """Begins to watch the store."""
         self.feed.start()
+        if not self.is_headless:
+            hangup.watch()
         if self.trouble is not None:
             self.refuse(self.trouble)
 
@@ -183,7 +186,12 @@ class LtApp(App[None]):
             self._at = len(self._history) - 1
 
     def jump(self, text: str) -> None:
-        """Goes where `:` says."""
+        """Goes where `:` says; `:lt WORDS` is that command, in this terminal."""
+        if text.lstrip(": ").startswith("lt "):
+            from .terminal import run_typed
+
+            run_typed(self, text.lstrip(": ").removeprefix("lt "))
+            return
         known = self.fleet
         hosts = [info.name for info in known.hosts] if known else []
         jobs = [job.name for job in known.jobs] if known else []
@@ -241,6 +249,11 @@ class LtApp(App[None]):
         """A new job; for the host one stands on."""
         page = self.page
         self.go(Place("submit", page.place.name if page is not None and page.place.kind == "host" else ""))
+
+    def action_run(self) -> None:
+        """A script of yours; on the host one stands on."""
+        page = self.page
+        self.go(Place("run", page.place.name if page is not None and page.place.kind == "host" else ""))
 
     # Settings
 

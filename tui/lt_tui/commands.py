@@ -11,9 +11,10 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from .acts import DEEDS, do_with_jobs, named_act, open_shell
 from .i18n import _
 from .places import SCREENS, Place
+from .terminal import run_lt
 from .text import safe, state_word
 
-_TITLES = {
+TITLES = {
     "stop": "Stop",
     "pause": "Pause",
     "resume": "Resume",
@@ -46,6 +47,8 @@ class Everything(Provider):
         yield _("add a host"), partial(named_act, app, "add"), _("shows its key, logs in once, looks around")
         yield _("import hosts"), partial(named_act, app, "import"), "~/.ssh/config"
         yield _("run the demo"), partial(named_act, app, "demo"), _("a tiny model, trained for real on this machine")
+        for words in (["doctor"], ["controller", "status"], ["controller", "stop"], ["audit"], ["host", "check"]):
+            yield f"lt {' '.join(words)}", partial(run_lt, app, words), _("in this terminal")
         yield "English", partial(app.save_setting, "language", "en"), _("language")
         yield "中文", partial(app.save_setting, "language", "zh"), _("language")
         for name in sorted(app.available_themes):
@@ -65,4 +68,4 @@ class Everything(Provider):
             about = f"{state_word(job.state)} · {safe(job.host)}"
             yield f"{_('job')} {safe(job.name)}", partial(app.go, Place("job", job.name), fresh=True), about
             for act in DEEDS if not job.ended else ("resume", "pull", "remove"):
-                yield f"{_(_TITLES[act])} {safe(job.name)}", partial(do_with_jobs, app, act, [job]), about
+                yield f"{_(TITLES[act])} {safe(job.name)}", partial(do_with_jobs, app, act, [job]), about

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .i18n import _
-from .widgets.dialogs import Ask
+from .widgets.asking import Ask
 
 if TYPE_CHECKING:
     from .page import Page

@@ -33,7 +33,7 @@ class Feed:
     def __init__(self, app: LtApp, home: Any, keep_controller: bool) -> None:
         self._app = app
         self._home = home
-        self._keep_controller = keep_controller
+        self.keeps_controller = keep_controller
         self._client: Client | None = None
         self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lt-read")
         self._closed = threading.Event()
@@ -41,7 +41,7 @@ class Feed:
     def start(self) -> None:
         """Begins to watch."""
         threading.Thread(target=self._watch, name="lt-watch", daemon=True).start()
-        if self._keep_controller:
+        if self.keeps_controller:
             threading.Thread(target=self._keep, name="lt-keep", daemon=True).start()
 
     def close(self) -> None:

@@ -1,20 +1,29 @@
-"""Hosts: adding one with its key shown and asked for, importing, removing; and the demo."""
+"""Hosts: adding one with its key shown and asked for, importing, changing, trusting, removing."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 from lt_controller.client import Client
 from lt_controller.client.words import LtError
 
 from .i18n import _
+from .logins import answerer
 from .places import Place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lt_controller.client.details import HostInfo
+    from lt_controller.client.logins import Answer
+
     from .app import LtApp
 
+#: What `e` offers on a host: settings of hosts.toml that are one word.
+SETTINGS = (
+    *("address", "user", "port", "key", "root", "slots", "price", "until", "python", "lease_dir"),
+    *("index_url", "hf_endpoint", "note"),
+)
 _FIELDS = "NAME [user@]address[:port] [key=~/.ssh/id] [root=/data/lt] [price=1.9/h] [slots=2]"
 
 
@@ -24,7 +33,8 @@ def add_host(app: LtApp) -> None:
 
 
 async def _add(app: LtApp) -> None:
-    from .widgets.dialogs import Ask, Confirm
+    from .widgets.asking import Ask
+    from .widgets.dialogs import Confirm
 
     note = _("For example:  a100 root@203.0.113.7:2222 key=~/.ssh/lab root=/data/lt") + "\n" + _FIELDS
     line = await app.push_screen_wait(Ask(_("Add a host"), "", note))
@@ -37,7 +47,8 @@ async def _add(app: LtApp) -> None:
         return
     app.tell(_("Looking at {host} …", host=name))
     try:
-        host, key, known = await app.ask(lambda client: _first_look(client, name, settings))
+        answer = answerer(app)
+        host, key, known = await app.ask(lambda client: _first_look(client, name, settings, answer))
         if key.fingerprint not in known:
             lines = [f"{key.key_type}  {key.fingerprint}"]
             if known:
@@ -45,7 +56,7 @@ async def _add(app: LtApp) -> None:
             question = _("{host} ({address}) shows this key. Is it the host's?", host=name, address=host.target)
             if not await app.push_screen_wait(Confirm(question, lines)):
                 return
-        await app.ask(lambda client: _take_in(client, host, key))
+        await app.ask(lambda client: _take_in(client, host, key, answer))
     except LtError as error:
         app.refuse(error)
         return
@@ -75,16 +86,17 @@ def parse_host(line: str) -> tuple[str, dict[str, Any]]:
     return plain[0], settings
 
 
-def _first_look(client: Client, name: str, settings: dict[str, Any]) -> tuple[Any, Any, list[str]]:
+def _first_look(client: Client, name: str, settings: dict[str, Any], answer: Answer) -> tuple[Any, Any, list[str]]:
     if any(info.name == name for info in client.hosts()):
         raise LtError("host_exists", host=name)
     host = client.make_host(name, settings)
-    return host, client.scan_key(host), client.trusted_keys(host)
+    return host, client.scan_key(host, answer), client.trusted_keys(host)
 
 
-def _take_in(client: Client, host: Any, key: Any) -> None:
+def _take_in(client: Client, host: Any, key: Any, answer: Answer) -> None:
     client.add_host(host, key)
     try:
+        client.login(host.name, answer)
         client.probe(host.name)
     except BaseException:  # a host that can't be used is not kept, as with `lt host add`
         client.remove_host(host.name, force=True)
@@ -141,14 +153,58 @@ async def _remove(app: LtApp, name: str) -> None:
     app.go(Place("fleet"), fresh=True)
 
 
-def run_demo(app: LtApp) -> None:
-    """`lt demo` in this terminal, then back."""
-    try:
-        with app.suspend():
-            subprocess.run([sys.executable, "-c", "from lt_controller.cli import main; main(['demo'])"], check=False)
-            sys.stdout.write(_("Enter goes back to lt. "))
-            sys.stdout.flush()
-            sys.stdin.readline()
-    except OSError as error:
-        app.tell(str(error), severity="error")
-    app.refresh()
+def edit_host(app: LtApp, info: HostInfo, done: Callable[[], None]) -> None:
+    """One of the host's settings anew, by the keys of hosts.toml; an empty value is the default."""
+
+    async def run() -> None:
+        from .widgets.asking import Ask
+        from .widgets.dialogs import Choose
+
+        now = {key: getattr(info.host, key, None) for key in SETTINGS}
+        width = max(map(len, SETTINGS))
+        options = [(key, f"{key:{width}}  {_shown(value)}") for key, value in now.items()]
+        key = await app.push_screen_wait(Choose(_("Which setting of {host}?", host=info.name), options))
+        if key is None:
+            return
+        text = await app.push_screen_wait(Ask(f"{info.name} {key}", _shown(now[key]), _("Empty: the default.")))
+        if text is None or text == _shown(now[key]):
+            return
+        value: Any = int(text) if text.isdigit() else text.strip() or None
+        try:
+            await app.ask(lambda client: client.edit_host(info.name, {key: value}))
+        except LtError as error:
+            app.refuse(error)
+        else:
+            app.tell(_("{host} is changed.", host=info.name))
+        done()
+
+    app.run_worker(run(), group="hosts", exit_on_error=False)
+
+
+def trust_host(app: LtApp, info: HostInfo) -> None:
+    """Asks the host for its key, and a person whether it is the right one."""
+
+    async def run() -> None:
+        from .widgets.dialogs import Confirm
+
+        question = _("{host} ({address}) shows this key. Is it the host's?", host=info.name, address=info.host.target)
+        try:
+            answer = answerer(app)
+            key = await app.ask(lambda client: client.scan_key(info.host, answer))
+            known = await app.ask(lambda client: client.trusted_keys(info.host))
+            lines = [f"{key.key_type}  {key.fingerprint}"]
+            if known and key.fingerprint not in known:
+                lines += [_("It showed another key before:"), *known]
+            if await app.push_screen_wait(Confirm(question, lines)):
+                await app.ask(lambda client: client.trust(info.name, key))
+                app.tell(_("{host} may show this key from now on.", host=info.name))
+        except LtError as error:
+            app.refuse(error)
+
+    app.run_worker(run(), group="hosts", exit_on_error=False)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -39,6 +39,11 @@ def _(text: str, **values: object) -> str:
     return told.format(**values) if values else told
 
 
+def N_(text: str) -> str:
+    """Marks a text that is translated later, where it is shown."""
+    return text
+
+
 @cache
 def catalogue(code: str) -> dict[str, str]:
     """English → `code`. A text without a translation is absent."""

@@ -16,6 +16,7 @@ SCREENS: dict[str, tuple[str, str, bool]] = {
     "host": ("host.screen", "HostScreen", True),
     "job": ("job.screen", "JobScreen", True),
     "submit": ("submit.screen", "SubmitScreen", True),
+    "run": ("run.screen", "RunScreen", True),
     "queue": ("queue.screen", "QueueScreen", False),
     "recipes": ("recipes.screen", "RecipesScreen", False),
     "data": ("data.screen", "DataScreen", False),

@@ -50,7 +50,9 @@ def sign(code: str) -> Span:
 
 def why(job: Job) -> str:
     """Why a job rests, or what its host says of it."""
-    return words.why(job.reason, job.message, job.exit_code, current()) if job.resting else safe(job.message)
+    if job.resting:
+        return words.why(job.reason, job.message, job.exit_code, current())
+    return words.waits(job.waits, job.place, current()) or safe(job.message)
 
 
 def said(error: words.LtError | Mapping[str, Any]) -> words.Said:
@@ -113,6 +115,11 @@ def steps(job: Job) -> str:
     if job.total_steps:
         return f"{job.step or 0}/{job.total_steps}"
     return "" if job.step is None else str(job.step)
+
+
+def padded(text: str, width: int) -> str:
+    """`text` with spaces up to `width` cells: a Chinese word of two letters has four."""
+    return text + " " * max(0, width - cell_len(text))
 
 
 def path_text(path: str | Path | None) -> str:

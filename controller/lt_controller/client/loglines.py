@@ -6,11 +6,13 @@ Nothing is indexed: a log of a gigabyte opens as fast as one of a kilobyte, and 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from .database import Reader
+from .database import Reader, when
 
 _KEPT = 24  # pieces of up to 256 KiB
 LINE_LIMIT = 16 << 10  # a longer line is shown in parts
@@ -32,6 +34,8 @@ class LogLines:
         self._db = db
         self._key = (job, attempt)
         self._pieces: OrderedDict[int, bytes] = OrderedDict()
+        self._sizes: list[float] = []  # of the log, by the host's samples …
+        self._times: list[datetime | None] = []  # … and when it was that long
 
     def size(self) -> int:
         """Bytes at home."""
@@ -64,6 +68,30 @@ class LogLines:
                 if len(found) >= count:
                     break
         return found[::-1]
+
+    def times(self, lines: Sequence[LogLine]) -> list[datetime | None]:
+        """By when each line had been printed; None where nobody measured.
+
+        A log has no clock of its own. Its length is measured on the host every ten seconds, beside memory and load: a
+        line's time is that of the first measure that has it, so it is up to ten seconds late and never early.
+        """
+        self._read_times()
+        found = []
+        for line in lines:
+            at = bisect_left(self._sizes, line.end)
+            found.append(self._times[at] if at < len(self._times) else None)
+        return found
+
+    def _read_times(self) -> None:
+        rows = self._db.rows(
+            "SELECT value, time FROM metrics WHERE job_id=? AND attempt=? AND name='sys/log' AND value IS NOT NULL"
+            " ORDER BY step LIMIT -1 OFFSET ?",
+            (*self._key, len(self._sizes)),
+        )
+        for row in rows:
+            # A script may cut its own log; what was that long once stays so here, or the search would miss.
+            self._sizes.append(max(row["value"], self._sizes[-1] if self._sizes else 0.0))
+            self._times.append(when(row["time"]))
 
     def start_of(self, offset: int) -> int:
         """The beginning of the line that holds `offset`."""

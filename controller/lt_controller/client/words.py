@@ -6,7 +6,7 @@ from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 
 from ..display import Cleaner, safe
-from ..wording import Said, check, event, language, phrase, say, state, why
+from ..wording import Said, check, event, language, phrase, say, state, waits, why
 from ..wording.language import LANGUAGES
 from ..wording.say import duration, size
 
@@ -28,5 +28,6 @@ __all__ = [
     "say",
     "size",
     "state",
+    "waits",
     "why",
 ]

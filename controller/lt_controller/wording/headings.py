@@ -54,6 +54,7 @@ CHINESE: dict[str, str] = {
     "SLOTS": "槽位",
     "STATE": "状态",
     "STEP": "步",
+    "TAKEN FROM": "取自",
     "TIME": "时间",
     "UNTIL": "租期至",
     "USER": "用户",
@@ -97,6 +98,7 @@ CHINESE: dict[str, str] = {
     "looked at": "查看于",
     "machine": "机器",
     "name": "名称",
+    "next try": "下次尝试",
     "note": "备注",
     "path": "路径",
     "pid": "进程号",
@@ -126,6 +128,7 @@ CHINESE: dict[str, str] = {
     "uv": "uv",
     "variables": "环境变量",
     "version": "版本",
+    "waits": "在等",
     "waits for": "在等",
     "why": "原因",
 }

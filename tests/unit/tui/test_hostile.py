@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import re
-import select
-import signal
-import struct
-import subprocess
-import sys
-import termios
-import time
-from fcntl import ioctl
 from pathlib import Path
 
 from benchmarks.sample_fleet import SampleFleet
+
+from support.pty_app import PtyApp
 
 # What a terminal must never get from a host: erase, clipboard, title, DCS, C1, direction override.
 EVIL = (
@@ -44,7 +36,7 @@ def test_nothing_of_a_host_controls_the_terminal(tmp_path: Path) -> None:
     fleet.add_log(job, EVIL.encode() + b"\nLAST\n")
     fleet.close()
 
-    terminal = Terminal(tmp_path, fleet.home.path)
+    terminal = PtyApp(tmp_path, fleet.home.path)
     try:
         terminal.until(b"EVILjob")
         terminal.type(":job EVILjob\r")
@@ -69,60 +61,3 @@ def test_nothing_of_a_host_controls_the_terminal(tmp_path: Path) -> None:
         assert payload not in terminal.seen, payload
     # The app erases the screen by its own means at start and end; never in the middle of a line of text.
     assert not re.search(rb"EVIL[^\n]{0,20}\x1b\[2J", terminal.seen)
-
-
-class Terminal:
-    """`python -m lt_tui` on a pty of 140 × 40."""
-
-    def __init__(self, folder: Path, home: Path) -> None:
-        self._master, slave = pty.openpty()
-        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
-        code = f"from lt_tui.app import LtApp; LtApp({str(home)!r}, keep_controller=False).run()"
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=folder,
-            start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "LT_LANG": "en", "COLORTERM": "truecolor"},
-        )
-        os.close(slave)
-        self.seen = b""
-
-    def _read(self, seconds: float) -> bool:
-        if not select.select([self._master], [], [], seconds)[0]:
-            return False
-        try:
-            data = os.read(self._master, 1 << 16)
-        except OSError:
-            return False
-        self.seen += data
-        return bool(data)
-
-    def until(self, wanted: bytes, seconds: float = 40.0) -> None:
-        """Reads until `wanted` has come."""
-        deadline = time.monotonic() + seconds
-        while wanted not in self.seen:
-            assert time.monotonic() < deadline, f"{wanted!r} never came: {self.seen[-3000:]!r}"
-            self._read(0.2)
-
-    def settle(self) -> None:
-        """Reads until nothing has come for a while."""
-        deadline = time.monotonic() + 8.0
-        while self._read(0.7) and time.monotonic() < deadline:
-            pass
-
-    def type(self, keys: str) -> None:
-        """Presses keys; after a single one nothing is waited for."""
-        os.write(self._master, keys.encode())
-
-    def close(self) -> None:
-        """Ends it, reading what it still says."""
-        os.write(self._master, b"\x1b")
-        self.settle()
-        os.killpg(self._process.pid, signal.SIGTERM)
-        self._read(1.0)
-        self._process.kill()
-        self._process.wait(10)
-        os.close(self._master)

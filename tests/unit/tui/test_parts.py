@@ -106,6 +106,10 @@ def test_every_text_on_the_screen_has_a_translation() -> None:
     assert not missing, missing
 
 
+def test_no_translation_is_left_of_a_text_that_has_gone() -> None:
+    assert set(i18n.catalogue("zh")) <= marked()
+
+
 def test_translations_have_the_same_fields() -> None:
     for text, told in i18n.catalogue("zh").items():
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", told)), text
@@ -128,7 +132,7 @@ def test_no_screen_is_imported_before_it_opens_and_help_loads_no_tui() -> None:
 
 def marked() -> set[str]:
     """Every text that is shown through `_`."""
-    places = {"_": 0, "Binding": 2, "Column": 1, "Heading": 0, "Setting": 3}
+    places = {"_": 0, "N_": 0, "Binding": 2, "Column": 1, "Heading": 0, "Setting": 3}
     found: set[str] = set()
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -138,4 +142,14 @@ def marked() -> set[str]:
             at = places.get(called.id) if isinstance(called, ast.Name) else None
             if at is not None and len(node.args) > at and isinstance(node.args[at], ast.Constant):
                 found.add(str(node.args[at].value))
+    from lt_tui import acts, commands
+    from lt_tui.places import SCREENS
+    from lt_tui.screens.host import lists
+    from lt_tui.screens.host import screen as host
+    from lt_tui.screens.job import screen as job
+    from lt_tui.screens.run import screen as run
+
+    # What is shown by a name that the code keeps in a list.
+    found |= {*SCREENS, *host.TABS, *job.TABS, *lists.KINDS, *acts.DEEDS, *acts.ASKED.values()}
+    found |= {*commands.TITLES.values(), *(entry.key for entry in run.entries()), "cpu", "free", "memory", "disk"}
     return {text for text in found if text and text != "None"}

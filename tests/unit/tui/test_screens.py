@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -25,31 +24,9 @@ from lt_tui.screens.job.screen import JobScreen
 from lt_tui.widgets.dialogs import Confirm, Tell
 from lt_tui.widgets.log_view import LogView
 from lt_tui.widgets.table import Table
+from support.screen import notices, picture, settled
 
 SIZES = [(80, 24), (140, 40)]
-
-
-async def settled(pilot: Pilot[Any], check: Callable[[], Any], seconds: float = 15.0) -> Any:
-    """Waits until `check` holds, while the app goes on."""
-    for _beat in range(int(seconds / 0.05)):
-        value = check()
-        if value:
-            return value
-        await pilot.pause(0.05)
-    raise AssertionError(f"never came: {check}\n" + "\n".join(picture(pilot.app)))
-
-
-def picture(app: Any) -> list[str]:
-    """What the screen shows, as lines of text."""
-    rows: dict[float, list[tuple[float, str]]] = {}
-    for x, y, text in re.findall(r'<text[^>]* x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>', app.export_screenshot()):
-        rows.setdefault(float(y), []).append((float(x), unescape(text).replace("\xa0", " ")))
-    return ["".join(text for _x, text in sorted(row)) for _y, row in sorted(rows.items())]
-
-
-def notices(app: Any) -> list[str]:
-    """What the toasts on the screen say, not broken into their narrow lines."""
-    return [str(toast.render()) for toast in app.screen.query("Toast") if toast.region.height]
 
 
 @contextmanager

@@ -1,15 +1,15 @@
-"""Questions that lie over a screen: yes or no, a text, one of several."""
+"""Questions that lie over a screen: yes or no, one of several, several of many; and something to read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ..i18n import _
@@ -49,46 +49,6 @@ class Confirm(ModalScreen[bool]):
     def action_answer(self, yes: bool) -> None:
         """Closes with the answer."""
         self.dismiss(yes)
-
-
-class Ask(ModalScreen[str | None]):
-    """Asks for a text; escape gives None."""
-
-    CSS = """
-    Ask { align: center middle; background: $background 60%;
-        Vertical { width: 76; max-width: 95%; height: auto; border: round $primary; padding: 1 2;
-                   background: $surface; }
-        .title { text-style: bold; margin-bottom: 1; height: auto; }
-        .note { color: $text-muted; margin-top: 1; height: auto; }
-        Input { border: none; height: 1; padding: 0 1; background: $panel; }
-        Input:focus { border: none; }
-    }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave")]
-
-    def __init__(self, question: str, text: str = "", note: str = "", *, suggestions: Sequence[str] = ()) -> None:
-        super().__init__()
-        self._question = question
-        self._text = text
-        self._note = note
-        self._suggestions = suggestions
-
-    def compose(self) -> ComposeResult:
-        """The question, a line to type in, a note."""
-        from textual.suggester import SuggestFromList
-
-        with Vertical():
-            yield Static(safe(self._question), classes="title", markup=False)
-            yield Input(self._text, suggester=SuggestFromList(self._suggestions) if self._suggestions else None)
-            yield Static(safe(self._note, multiline=True), classes="note", markup=False)
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Enter: that is it."""
-        self.dismiss(event.value)
-
-    def action_leave(self) -> None:
-        """Escape: nothing."""
-        self.dismiss(None)
 
 
 class Choose(ModalScreen[str | None]):
@@ -138,6 +98,65 @@ class Choose(ModalScreen[str | None]):
     def action_up(self) -> None:
         """As the arrow key."""
         self.query_one(OptionList).action_cursor_up()
+
+    def action_leave(self) -> None:
+        """Escape: nothing."""
+        self.dismiss(None)
+
+
+class ChooseSeveral(ModalScreen[list[str] | None]):
+    """Any number of several: space marks, enter takes; escape gives None."""
+
+    CSS = """
+    ChooseSeveral { align: center middle; background: $background 60%;
+        Vertical { width: 76; max-width: 95%; height: auto; max-height: 85%; border: round $primary; padding: 1 2;
+                   background: $surface; }
+        .title { text-style: bold; margin-bottom: 1; height: auto; }
+        .keys { margin-top: 1; color: $text-muted; }
+        SelectionList { height: auto; max-height: 20; border: none; background: $surface; padding: 0; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Leave"),
+        Binding("enter", "take", "Take", priority=True),
+        Binding("j", "down", show=False),
+        Binding("k", "up", show=False),
+    ]
+
+    def __init__(self, question: str, options: Sequence[tuple[str, str]], current: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._question = question
+        self._options = list(options)
+        self._current = current
+
+    def compose(self) -> ComposeResult:
+        """The question, the list, the keys."""
+        from textual.content import Content
+        from textual.widgets import SelectionList
+
+        with Vertical():
+            yield Static(safe(self._question), classes="title", markup=False)
+            marked = [(Content(safe(text)), n, key in self._current) for n, (key, text) in enumerate(self._options)]
+            yield SelectionList[int](*marked)
+            yield Static(_("space marks   enter takes   escape leaves it"), classes="keys", markup=False)
+
+    @property
+    def _list(self) -> Any:
+        from textual.widgets import SelectionList
+
+        return self.query_one(SelectionList)
+
+    def action_take(self) -> None:
+        """Closes with what is marked, in the list's order."""
+        self.dismiss([self._options[n][0] for n in sorted(self._list.selected)])
+
+    def action_down(self) -> None:
+        """As the arrow key."""
+        self._list.action_cursor_down()
+
+    def action_up(self) -> None:
+        """As the arrow key."""
+        self._list.action_cursor_up()
 
     def action_leave(self) -> None:
         """Escape: nothing."""

@@ -26,7 +26,7 @@ from lt_controller.client.loglines import LogLine, LogLines
 from ..glyphs import glyphs
 from ..i18n import _
 from ..palette import style_of
-from ..text import safe
+from ..text import clock, safe
 from .lines import fit
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class LogView(Widget, can_focus=True):
         Binding("right,l", "sideways(8)", "Right", show=False, id="log.right"),
         Binding("f", "follow", "Follow", id="log.follow"),
         Binding("ctrl+w", "wrap", "Wrap", id="log.wrap"),
+        Binding("T", "times", "Times", show=False, id="log.times"),
         Binding("ctrl+n", "find(1)", "Next match", show=False, id="log.next"),
         Binding("N", "find(-1)", "Match before", show=False, id="log.before"),
     ]
@@ -73,6 +74,7 @@ class LogView(Widget, can_focus=True):
         self.wrap = False
         self.pattern: re.Pattern[str] | None = None  # what `/` looks for
         self.only = False  # show matching lines alone
+        self.stamped = False  # by when each line had been printed
         self.lines: list[LogLine] = []
         self.log_size = 0
         self.at_end = True
@@ -81,7 +83,8 @@ class LogView(Widget, can_focus=True):
         self._reader: LogLines | None = None
         self._wanted: list[Callable[[LogLines, int], _Window]] = []
         self._busy = False
-        self._rows: list[tuple[str, str]] = []
+        self._rows: list[tuple[str, str, str]] = []  # (text, tone, time)
+        self._stamps: dict[int, str] = {}  # by a line's offset
 
     # What is shown
 
@@ -141,6 +144,9 @@ class LogView(Widget, can_focus=True):
                     for question in questions:  # noqa: B023
                         found = question(self._reader, room)
                         self.lines = found.lines
+                    if found is not None and self.stamped:
+                        known = self._reader.times(found.lines)
+                        self._stamps = {line.offset: clock(at) for line, at in zip(found.lines, known, strict=True)}
                     return found
 
                 window = await app.feed.read(answer)
@@ -189,24 +195,36 @@ class LogView(Widget, can_focus=True):
         """A line of the log, with the bar at its right."""
         width = self.content_size.width
         if not self._rows and self.lines:
-            self._rows = self._laid_out(width - 2)
+            self._rows = self._laid_out(width - 2 - self._margin)
         if y >= len(self._rows):
             text = _("Nothing was printed yet.") if y == 0 and not self.lines else ""
             return Strip(fit(self.app, ((text, "dim"),), width)).apply_style(self.rich_style)
-        text, tone = self._rows[y]
-        segments = self._coloured(text, tone, width - 2)
+        text, tone, stamp = self._rows[y]
+        segments = fit(self.app, ((stamp, "dim"),), self._margin) if self._margin else []
+        segments += self._coloured(text, tone, width - 2 - self._margin)
         return Strip([*segments, self._bar(y)]).adjust_cell_length(width).apply_style(self.rich_style)
 
-    def _laid_out(self, width: int) -> list[tuple[str, str]]:
+    @property
+    def _margin(self) -> int:
+        """Cells for the times, and one of space."""
+        return (max((len(stamp) for stamp in self._stamps.values()), default=0) or 8) + 1 if self.stamped else 0
+
+    def _laid_out(self, width: int) -> list[tuple[str, str, str]]:
         height = self.content_size.height
-        rows: list[tuple[str, str]] = []
+        rows: list[tuple[str, str, str]] = []
+        last = ""
         for line in self.lines:
             text = safe(line.data.replace(b"\t", b"    "))
+            began = len(rows)
             tone = "bad" if _LOUD.search(text) else "warn" if _WARN.search(text) else ""
             if self.wrap and cell_len(text) > width:
-                rows += [(part, tone) for part in chop_cells(text, max(4, width))]
+                rows += [(part, tone, "") for part in chop_cells(text, max(4, width))]
             else:
-                rows.append((text[self._shift :], tone))
+                rows.append((text[self._shift :], tone, ""))
+            stamp = self._stamps.get(line.offset, "") if self.stamped else ""
+            if stamp != last:
+                rows[began] = (*rows[began][:2], stamp)  # times stand where they change: ten seconds share one
+                last = stamp
         return rows[-height:] if self.at_end and self.wrap else rows[:height]
 
     def _coloured(self, text: str, tone: str, width: int) -> list[Segment]:
@@ -262,6 +280,13 @@ class LogView(Widget, can_focus=True):
     def action_wrap(self) -> None:
         """Long lines in several rows, or cut."""
         self.wrap, self._shift, self._rows = not self.wrap, 0, []
+        self.refresh()
+
+    def action_times(self) -> None:
+        """By when each line had been printed, or not."""
+        self.stamped = not self.stamped
+        self._stamps, self._rows = {}, []
+        self.grown()
         self.refresh()
 
     def action_find(self, side: int) -> None:

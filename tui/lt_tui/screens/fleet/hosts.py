@@ -34,6 +34,13 @@ class HostLine:
         return past is not None and past <= STALE_SECONDS
 
     @property
+    def free(self) -> float | None:
+        """Bytes free on the root's disk at the last look."""
+        disks = self.fact.get("disks")
+        root = disks.get("root") if isinstance(disks, Mapping) else None
+        return _number(root.get("free")) if isinstance(root, Mapping) else None
+
+    @property
     def fact(self) -> Mapping[str, Any]:
         """The last probe, empty where there was none."""
         return self.info.facts or {}
@@ -148,9 +155,7 @@ def _disk(line: HostLine, _width: int) -> Cell:
 
 
 def _free(line: HostLine) -> float | None:
-    disks = line.fact.get("disks")
-    root = disks.get("root") if isinstance(disks, Mapping) else None
-    return _number(root.get("free")) if isinstance(root, Mapping) else None
+    return line.free
 
 
 def _price(line: HostLine, _width: int) -> Cell:

@@ -6,26 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.widgets import ContentSwitcher
 
 from lt_controller.client import Client, Job, clock
-from lt_controller.client.details import HostInfo
 from lt_controller.client.fleet import Fleet
+from lt_controller.client.holdings import Holding, Holdings, Process
 from lt_controller.client.views import Snapshot
 from lt_controller.client.words import LtError
 
 from ...acts import JobActs
-from ...host_acts import remove_host
+from ...host_acts import edit_host, remove_host, trust_host
 from ...i18n import _
+from ...logins import log_in
 from ...places import Place
 from ...text import said
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
 from ...widgets.table import Table
+from ...widgets.tabs import TabLine
 from ..fleet.hosts import HostLine, host_lines
 from ..fleet.jobs import job_columns
 from .about import check_lines, data_lines, gpu_lines, header_lines
+from .lists import HostEvent, disk_columns, disk_lines, event_columns, held_note, process_columns
+
+TABS = ("overview", "processes", "disk", "checks", "events")
+PROCESSES_EVERY = 10.0  # seconds, while they are looked at
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class HostData:
     jobs: Sequence[Job]
     checks: Sequence[Any]
     snapshots: Sequence[Snapshot]
+    events: Sequence[HostEvent]
 
 
 class HostScreen(JobActs):
@@ -46,42 +55,73 @@ class HostScreen(JobActs):
     TOPICS: ClassVar[frozenset[str]] = frozenset({"hosts", "jobs", "metrics"})
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012 - as the framework declares it
     PAUSE = 1.0
-    AUTO_FOCUS = "Table"
+    AUTO_FOCUS = "#host-jobs"
     BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(n + 1), f"tab('{name}')", name, show=False, id=f"host.{name}") for n, name in enumerate(TABS)),
+        Binding("tab", "turn(1)", "Next tab", id="host.tab"),
+        Binding("shift+tab", "turn(-1)", "Tab before", show=False, id="host.tab-before"),
         Binding("P", "probe", "Look now", id="host.probe"),
+        Binding("l", "log_in", "Log in", show=False, id="host.log-in"),
         Binding("e", "edit", "Edit", id="host.edit"),
         Binding("t", "trust", "Trust key", show=False, id="host.trust"),
         Binding("X", "forget", "Forget", show=False, id="host.forget"),
     ]
 
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.held: Holdings | None = None  # what it has told of its processes and its disk
+        self._asking = False
+
     def compose(self) -> ComposeResult:
-        """Facts and checks above, jobs below."""
+        """The header, the tabs, and what they show."""
         yield TopBar()
         yield Lines(id="host-header")
-        with Horizontal(id="host-upper"):
-            with Vertical():
-                yield Heading("GPUs", id="gpus-head")
-                yield Lines(id="gpus")
-            with Vertical(id="host-checks"):
-                yield Heading("Checks")
-                yield Lines(id="checks")
-                yield Heading("Data")
-                yield Lines(id="on-host")
-        yield Heading("Jobs")
-        columns = [column for column in job_columns(lambda: self.data and self.data.fleet) if column.key != "host"]
-        yield Table[Job](columns, lambda job: job.id, empty=_("Nothing of yours runs or waits here."))
+        yield TabLine(TABS)
+        with ContentSwitcher(initial="overview"):
+            with Vertical(id="overview"):
+                with Horizontal(id="host-upper"):
+                    with Vertical():
+                        yield Heading("GPUs", id="gpus-head")
+                        yield Lines(id="gpus")
+                    with Vertical(id="host-checks"):
+                        yield Heading("Checks")
+                        yield Lines(id="checks")
+                        yield Heading("Data")
+                        yield Lines(id="on-host")
+                yield Heading("Jobs")
+                columns = [c for c in job_columns(lambda: self.data and self.data.fleet) if c.key != "host"]
+                empty = _("Nothing of yours runs or waits here.")
+                yield Table[Job](columns, lambda job: job.id, id="host-jobs", empty=empty)
+            with Vertical(id="processes"):
+                yield Heading("Processes", id="processes-head")
+                yield Table[Process](process_columns(), lambda item: str(item.pid), id="host-processes")
+            with Vertical(id="disk"):
+                yield Heading("Disk", id="disk-head")
+                yield Lines(id="disk-bars")
+                key = "{0.kind}/{0.name}/{0.detail}".format
+                yield Table[Holding](disk_columns(), key, id="host-disk")
+            with Vertical(id="checked", classes="scrolls"):
+                yield Lines(id="checks-long")
+            with Vertical(id="happened"):
+                yield Table[HostEvent](event_columns(), _event_key, id="host-events", empty=_("Nothing happened yet."))
         yield KeyBar()
+
+    def on_mount(self) -> None:
+        """A host that answers is asked for its processes as long as somebody looks at them."""
+        super().on_mount()
+        self.set_interval(PROCESSES_EVERY, self._again)
 
     def read(self, client: Client) -> HostData:
         """The host's part of the fleet. Raises LtError `no_such_host`."""
-        client.host(self.place.name)
+        name = self.place.name
+        client.host(name)
         fleet = client.fleet()
-        line = next(line for line in host_lines(fleet) if line.info.name == self.place.name)
-        jobs = [job for job in fleet.jobs if job.host == self.place.name]
+        line = next(line for line in host_lines(fleet) if line.info.name == name)
+        jobs = [job for job in fleet.jobs if job.host == name]
         jobs.sort(key=lambda job: (not job.resting, job.id), reverse=True)
-        checks = client.check_host(self.place.name, probe=False) if line.info.facts else []
-        snapshots = [item for item in client.snapshots() if self.place.name in item.hosts]
-        return HostData(line, fleet, jobs, checks, snapshots)
+        checks = client.check_host(name, probe=False) if line.info.facts else []
+        snapshots = [item for item in client.snapshots() if name in item.hosts]
+        return HostData(line, fleet, jobs, checks, snapshots, client.recent_events(300, host=name))
 
     def aged(self, data: HostData) -> HostData:
         """Ages are of now."""
@@ -92,83 +132,127 @@ class HostScreen(JobActs):
         self.query_one("#host-header", Lines).say(((said(error).message, "bad"),))
 
     def show(self, data: HostData) -> None:
-        """Fills it."""
-        self.query_one("#host-header", Lines).say(*header_lines(data.line))
-        self.query_one("#gpus", Lines).say(*gpu_lines(data.line, data.fleet))
-        self.query_one("#checks", Lines).say(*check_lines(data.checks, max(40, self.size.width // 2 - 3)))
-        self.query_one("#on-host", Lines).say(*data_lines(data.snapshots))
-        self.query_one(Table).set_items(data.jobs)
+        """Fills the header and the tab that is seen."""
+        self.query_one("#host-header", Lines).say(*header_lines(data.line, data.jobs))
+        self._show_tab(self.query_one(TabLine).current)
+        if self.held is None:
+            self._ask_host(disk=True)
+
+    def _show_tab(self, name: str) -> None:
+        data: HostData | None = self.data
+        if data is None:
+            return
+        if name == "overview":
+            self.query_one("#gpus", Lines).say(*gpu_lines(data.line, data.fleet))
+            self.query_one("#checks", Lines).say(*check_lines(data.checks, max(40, self.size.width // 2 - 3)))
+            self.query_one("#on-host", Lines).say(*data_lines(data.snapshots))
+            self.query_one("#host-jobs", Table).set_items(data.jobs)
+        elif name == "processes":
+            self.query_one("#processes-head", Heading).say((held_note(self.held), "dim"))
+            self.query_one("#host-processes", Table).set_items(self.held.processes if self.held else ())
+        elif name == "disk":
+            self.query_one("#disk-head", Heading).say((held_note(self.held), "dim"))
+            self.query_one("#disk-bars", Lines).say(*disk_lines(self.held, data.line.free, self.size.width))
+            self.query_one("#host-disk", Table).set_items((self.held.items if self.held else None) or ())
+        elif name == "checks":
+            self.query_one("#checks-long", Lines).say(*check_lines(data.checks, self.size.width - 2))
+        else:
+            self.query_one("#host-events", Table).set_items(data.events)
+
+    def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
+        """Shows a tab and gives it the keys."""
+        inside = {"checks": "checked", "events": "happened"}.get(event.name, event.name)
+        self.query_one(ContentSwitcher).current = inside
+        self._show_tab(event.name)
+        for table in self.query(f"#{inside} Table"):
+            table.focus()
+            return
+        self.set_focus(None)
+
+    def action_tab(self, name: str) -> None:
+        """By number."""
+        self.query_one(TabLine).choose(name)
+
+    def action_turn(self, by: int) -> None:
+        """The next tab."""
+        self.query_one(TabLine).step(by)
+
+    def _again(self) -> None:
+        if self.is_current and self.query_one(TabLine).current == "processes":
+            self._ask_host(disk=False)
+
+    @work(exit_on_error=False)
+    async def _ask_host(self, *, disk: bool) -> None:
+        """What it holds, if it answers anyway: looking at a screen logs in nowhere."""
+        info = self.data.line.info if self.data is not None else None
+        answers = info is not None and (info.state == "reachable" or info.host.kind == "local")
+        if self._asking or not answers or not self.lt.feed.keeps_controller:
+            return
+        self._asking = True
+        try:
+            held = await self.lt.ask(lambda client: client.holdings(self.place.name, disk=disk))
+        except LtError:
+            return  # it has gone meanwhile; the header says so as soon as that is known
+        finally:
+            self._asking = False
+        if held.items is None and self.held is not None:
+            held = replace(held, items=self.held.items, partial=self.held.partial)
+        self.held = held
+        if self.is_attached:
+            self._show_tab(self.query_one(TabLine).current)
 
     def targets(self) -> Sequence[Job]:
         """The marked jobs, or the one under the cursor."""
-        return self.query_one(Table).chosen
+        return self.query_one("#host-jobs", Table).chosen
 
     def shell_host(self) -> str:
         """This one."""
         return self.place.name
 
     def on_table_opened(self, event: Table.Opened) -> None:
-        """Enter: the job."""
-        job: Job | None = event.table.current
-        if job is not None:
-            self.lt.go(Place("job", job.name))
+        """Enter: the job, also of a process or an event."""
+        item = event.table.current
+        name = item.name if isinstance(item, Job) else item.job if isinstance(item, Process) else ""
+        if isinstance(item, tuple):
+            name = item[0]
+        if name:
+            self.lt.go(Place("job", name))
 
-    def _do(self, deed: Any, told: str) -> None:
+    def action_probe(self) -> None:
+        """Looks at the host now, and asks what it holds."""
+        name = self.place.name
+        self.lt.tell(_("Looking at {host} …", host=name))
+
         async def run() -> None:
             try:
-                await self.lt.ask(deed)
+                await self.lt.ask(lambda client: client.probe(name))
+                self.held = await self.lt.ask(lambda client: client.holdings(name))
             except LtError as error:
                 self.lt.refuse(error)
             else:
-                self.lt.tell(told)
+                self.lt.tell(_("{host}: looked at.", host=name))
             self.reread()
 
         self.run_worker(run(), group="host", exit_on_error=False)
 
-    def action_probe(self) -> None:
-        """Looks at the host now."""
-        name = self.place.name
-        self.lt.tell(_("Looking at {host} …", host=name))
-        self._do(lambda client: client.probe(name), _("{host}: looked at.", host=name))
+    def action_log_in(self) -> None:
+        """Connects, and asks what the host asks."""
+        log_in(self.lt, self.place.name)
 
     def action_edit(self) -> None:
-        """Settings as `key=value`, by the keys of hosts.toml; an empty value is the default."""
-        from ...widgets.dialogs import Ask
-
-        name = self.place.name
-
-        def typed(text: str | None) -> None:
-            if not text:
-                return
-            key, _equals, value = text.partition("=")
-            number: Any = int(value) if value.isdigit() else value or None
-            told = _("{host} is changed.", host=name)
-            self._do(lambda client: client.edit_host(name, {key.strip(): number}), told)
-
-        note = _("address, user, port, key, root, slots, price, until, python, index_url, hf_endpoint, note …")
-        self.app.push_screen(Ask(_("Change a setting of {host}: key=value", host=name), "", note), typed)
+        """A setting anew."""
+        if self.data is not None:
+            edit_host(self.lt, self.data.line.info, self.reread)
 
     def action_trust(self) -> None:
         """Asks the host for its key, and a person whether it is the right one."""
-
-        async def run() -> None:
-            from ...widgets.dialogs import Confirm
-
-            info: HostInfo = self.data.line.info
-            try:
-                key = await self.lt.ask(lambda client: client.scan_key(info.host))
-                question = _(
-                    "{host} ({address}) shows this key. Is it the host's?", host=info.name, address=info.host.target
-                )
-                if await self.app.push_screen_wait(Confirm(question, [f"{key.key_type}  {key.fingerprint}"])):
-                    await self.lt.ask(lambda client: client.trust(info.name, key))
-                    self.lt.tell(_("{host} may show this key from now on.", host=info.name))
-            except LtError as error:
-                self.lt.refuse(error)
-
         if self.data is not None:
-            self.run_worker(run(), group="host", exit_on_error=False)
+            trust_host(self.lt, self.data.line.info)
 
     def action_forget(self) -> None:
         """Takes the host out of the inventory."""
         remove_host(self.lt, self.place.name)
+
+
+def _event_key(line: HostEvent) -> str:
+    return f"{line[0]}/{line[1].attempt}/{line[1].time}/{line[1].code}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from lt_controller.client import clock
+from lt_controller.client.cost import busy_hours
+
 from ...glyphs import bar, glyphs
 from ...i18n import _
 from ...palette import tone
@@ -11,8 +14,8 @@ from .reading import JobData
 Line = tuple[Span, ...]
 
 
-def header_lines(data: JobData, width: int) -> list[Line]:
-    """Two lines, and one more for each thing that is under way."""
+def header_lines(data: JobData, width: int, price: float | None = None) -> list[Line]:
+    """Two lines, and one more for each thing that is under way. `price` is the host's for an hour."""
     job = data.job
     mark, colour = sign(job.state)
     first: list[Span] = [(f"{mark} {state_word(job.state)}", f"bold {colour}" if colour else "bold")]
@@ -27,7 +30,7 @@ def header_lines(data: JobData, width: int) -> list[Line]:
         first += [(f"   {glyphs().dot} ", "faint"), (job.recipe or "", ""), (f" {job.method or ''}", "dim")]
     if job.attempt > 1:
         first.append((f"   {_('attempt')} {job.attempt}", "warn"))
-    lines: list[Line] = [tuple(first), tuple(_progress(data, width))]
+    lines: list[Line] = [tuple(first), tuple(_progress(data, width, price))]
     for item in data.transfers[:2]:
         share = item.done / item.total if item.total else 0.0
         full, empty = bar(share, 16)
@@ -40,7 +43,7 @@ def header_lines(data: JobData, width: int) -> list[Line]:
     return lines
 
 
-def _progress(data: JobData, width: int) -> list[Span]:
+def _progress(data: JobData, width: int, price: float | None) -> list[Span]:
     job = data.job
     found: list[Span] = []
     if job.total_steps:
@@ -59,6 +62,8 @@ def _progress(data: JobData, width: int) -> list[Span]:
         took = (end - job.started_at).total_seconds() if end else None
         found += [(f"   {_('took') if took is not None else _('since')} ", "dim")]
         found.append((duration(took) if took is not None else ago(job.started_at), ""))
+    if price is not None and (hours := busy_hours([job], clock.now())) > 0:
+        found += [(f"   {_('cost')} ", "dim"), (f"{hours * price:.2f}", "")]
     mark, colour = sign(job.pull_state)
     found += [(f"   {_('home')} ", "dim"), (f"{mark} {state_word(job.pull_state)}", colour)]
     return found

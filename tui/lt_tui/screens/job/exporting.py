@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...export import export_table, rows_as, save
 from ...i18n import _
-from ...widgets.dialogs import Ask
+from ...widgets.asking import Ask
 from ...widgets.tabs import TabLine
 
 if TYPE_CHECKING:

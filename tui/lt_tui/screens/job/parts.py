@@ -18,6 +18,7 @@ from ...text import (
     clock,
     event_text,
     number,
+    padded,
     path_text,
     short_ago,
     sign,
@@ -111,7 +112,7 @@ def sample_lines(data: JobData) -> list[Line]:
         found = samples.get(name)
         if found is not None and found.value is not None:
             told = f"{found.value:.0f}%" if name == "sys/cpu" else size(found.value)
-            lines.append(((f"{_(label):16}", "dim"), (told, "" if fresh else "dim")))
+            lines.append(((padded(_(label), 16), "dim"), (told, "" if fresh else "dim")))
     return lines
 
 

@@ -26,6 +26,7 @@ from ...widgets.log_view import LogView
 from ...widgets.table import Table
 from ...widgets.tabs import TabLine
 from .about import header_lines
+from .choosing import choose_metrics, choose_others
 from .parts import checkpoint_columns, event_columns, sample_lines, spec_lines
 from .reading import Curves, JobData, read_job
 
@@ -96,8 +97,12 @@ class JobScreen(JobActs):
 
     def show(self, data: JobData) -> None:
         """Fills the header and the tab that is seen."""
-        self.query_one("#header", Lines).say(*header_lines(data, self.size.width))
+        self.query_one("#header", Lines).say(*header_lines(data, self.size.width, self._price(data)))
         self._show_tab(self.query_one(TabLine).current)
+
+    def _price(self, data: JobData) -> float | None:
+        fleet = self.lt.fleet
+        return next((i.host.price for i in fleet.hosts if i.name == data.job.host), None) if fleet else None
 
     def _show_tab(self, name: str) -> None:
         data: JobData | None = self.data
@@ -199,19 +204,11 @@ class JobScreen(JobActs):
 
     def action_metric(self) -> None:
         """Which values are drawn."""
-        from ...widgets.dialogs import Choose
+        choose_metrics(self)
 
-        if self.data is None:
-            return
-        names = [*([("+", _("several: loss and eval_loss"))] if "eval_loss" in self.data.names else [])]
-        names += [(name, name) for name in self.data.names]
-
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                self.curves.names = ["loss", "eval_loss"] if name == "+" else [name]
-                self.reread()
-
-        self.app.push_screen(Choose(_("Which metric?"), names, self.curves.names[0]), chosen)
+    def action_compare(self) -> None:
+        """Other jobs beside this one: their curves, and how its recipe differs from the first's."""
+        choose_others(self)
 
     def action_smooth(self) -> None:
         """More smoothing, then none."""

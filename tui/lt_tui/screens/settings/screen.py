@@ -13,7 +13,7 @@ from textual.binding import Binding
 from lt_controller.client import Client
 
 from ... import glyphs, i18n
-from ...i18n import _
+from ...i18n import N_, _
 from ...page import Page
 from ...text import path_text
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
@@ -29,6 +29,15 @@ class Setting:
     source: str
     what: str
     choices: tuple[str, ...] = ()
+
+
+#: Where things lie: name, file or folder in LT_HOME, what it is.
+PLACES = (
+    ("home", "", N_("where everything of lt lies on this machine")),
+    ("hosts", "hosts.toml", N_("the inventory; e on a host changes it, and so does an editor")),
+    ("runs", "runs", N_("what came home")),
+    ("controller.log", "controller.log", N_("what the background process says")),
+)
 
 
 class SettingsScreen(Page):
@@ -73,6 +82,10 @@ class SettingsScreen(Page):
         yield Setting("theme", self.app.theme, source("theme"), "colours; colour-blind is one of them", themes)
         sign = "unicode" if glyphs.glyphs() is glyphs.UNICODE else "ascii"
         yield Setting("glyphs", sign, source("glyphs"), "ascii where signs are two cells wide", ("unicode", "ascii"))
+        home = self.lt.config_path.parent
+        whence = "LT_HOME" if os.environ.get("LT_HOME") else _("default")
+        for key, name, what in PLACES:
+            yield Setting(key, path_text(home / name), whence, what)
         keys = mine.get("keys")
         keys = keys if isinstance(keys, dict) else {}
         known = {binding.id: binding for binding in all_bindings() if binding.id}
@@ -87,7 +100,8 @@ class SettingsScreen(Page):
 
     def on_table_opened(self, event: Table.Opened) -> None:
         """Enter: another value."""
-        from ...widgets.dialogs import Ask, Choose
+        from ...widgets.asking import Ask
+        from ...widgets.dialogs import Choose
 
         setting: Setting | None = event.table.current
         if setting is None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lt_controller.client.details import Plan
+from lt_controller.client.estimating import Estimated
 from lt_controller.client.recipes import RecipeField
+from lt_controller.client.words import LtError
 
+from ...glyphs import glyphs
 from ...i18n import _
-from ...text import Span, size, wrapped
+from ...text import Span, padded, said, size, wrapped
+from ...widgets.dialogs import Tell
+
+if TYPE_CHECKING:
+    from ...page import Page
 
 Line = tuple[Span, ...]
 
@@ -17,8 +24,8 @@ Line = tuple[Span, ...]
 def header_lines(recipe: str, title: str, host: str, name: str) -> list[Line]:
     """Recipe, host, name."""
     return [
-        ((f"{_('recipe')}  ", "dim"), (recipe, "bold"), (f"   {title}", "dim")),
-        ((f"{_('host')}    ", "dim"), (host, "bold"), (f"      {_('name')}  ", "dim"), (name or _("made up"), "")),
+        ((padded(_("recipe"), 8), "dim"), (recipe, "bold"), (f"   {title}", "dim")),
+        ((padded(_("host"), 8), "dim"), (host, "bold"), (f"      {_('name')}  ", "dim"), (name or _("made up"), "")),
     ]
 
 
@@ -40,6 +47,38 @@ def doc_lines(field: RecipeField, width: int) -> list[Line]:
     if field.choices:
         lines += [((part, "dim"),) for part in wrapped(_("one of: {names}", names=", ".join(field.choices)), width)]
     return lines
+
+
+def is_path(field: RecipeField) -> bool:
+    """Whether a value names something that may lie on the laptop."""
+    return field.kind == "text" and field.key.rpartition(".")[2] in ("path", "name_or_path", "folder", "file")
+
+
+def estimate_head(found: Estimated) -> Span:
+    """All of it in a few words."""
+    if found.memory is None:
+        return _("{total} on each GPU", total=size(found.total)), ""
+    text = _("{total} of {memory}", total=size(found.total), memory=size(found.memory))
+    return text, "ok" if found.fits else "bad"
+
+
+def estimate_lines(found: Estimated) -> list[Line]:
+    """What the memory is for, and with which changes it would fit."""
+    lines: list[Line] = [((f"{name:20}", "dim"), (f"{size(taken):>10}", "")) for name, taken in found.parts.items()]
+    if found.fits is False:
+        lines.append(((_("it fits with") if found.changes else _("nothing makes it fit there"), "warn"),))
+        lines += [((f"  {change}", "bold"),) for change in found.changes or ()]
+    return lines
+
+
+def refused(page: Page, error: LtError) -> None:
+    """Why it can't be submitted, and what to do about it."""
+    told = said(error)
+    lines: list[Line] = [((part, "bad"),) for part in wrapped(told.message, 90)]
+    lines += [((line, ""),) for line in told.details]
+    if told.next:
+        lines.append(((f"{glyphs().arrow} {told.next}", "key"),))
+    page.app.push_screen(Tell(_("It can't be submitted as it stands"), lines))
 
 
 def plan_lines(plan: Plan) -> list[Line]:

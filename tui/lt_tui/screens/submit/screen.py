@@ -11,17 +11,20 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from lt_controller.client import Client
+from lt_controller.client.estimating import estimate_recipe
 from lt_controller.client.recipes import RecipeField, RecipeInfo, RecipeProblem
 from lt_controller.client.words import LtError
 
+from ...glyphs import glyphs
 from ...i18n import _
 from ...page import Page
 from ...places import Place
 from ...text import Span, said, wrapped
+from ...widgets.asking import Ask, AskPath, Check
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
-from ...widgets.dialogs import Ask, Choose, Tell
+from ...widgets.dialogs import Choose, Tell
 from ...widgets.table import Column, Table
-from .about import doc_lines, header_lines, plan_lines, shown
+from .about import doc_lines, estimate_head, estimate_lines, header_lines, is_path, plan_lines, refused, shown
 
 DEFAULT = "tiny-sft"
 
@@ -48,6 +51,7 @@ class SubmitScreen(Page):
         Binding("R", "recipe", "Recipe", id="submit.recipe"),
         Binding("H", "host", "Host", id="submit.host"),
         Binding("N", "name", "Name", id="submit.name"),
+        Binding("e", "estimate", "Memory", id="submit.estimate"),
         Binding("d", "dry_run", "Dry run", id="submit.dry-run"),
         Binding("S", "send", "Submit", id="submit.send"),
         Binding("u", "undo", "Undo field", show=False, id="submit.undo"),
@@ -80,6 +84,8 @@ class SubmitScreen(Page):
             with Vertical(id="submit-side"):
                 yield Heading("About")
                 yield Lines(id="doc")
+                yield Heading("Memory", id="memory-head")
+                yield Lines(id="memory")
                 yield Heading("Check", id="check-head")
                 yield Lines(id="problems")
         yield KeyBar()
@@ -105,6 +111,8 @@ class SubmitScreen(Page):
         self.query_one("#submit-header", Lines).say(*header_lines(self.recipe, title, self.host, self.job_name))
         self.query_one("#fields", Table).set_items(data.fields)
         head = self.query_one("#check-head", Heading)
+        if not self.query_one("#memory", Lines).lines:
+            self.query_one("#memory-head", Heading).say((_("e estimates it"), "dim"))
         if data.error is not None:
             head.say((_("this can't be used"), "bad"))
             told = said(data.error)
@@ -153,7 +161,19 @@ class SubmitScreen(Page):
         if choices:
             self.app.push_screen(Choose(field.key, [(c, c) for c in choices], shown(field.value)), given)
         else:
-            self.app.push_screen(Ask(field.key, shown(field.value), field.doc), given)
+            dialog = AskPath if is_path(field) else Ask
+            self.app.push_screen(dialog(field.key, shown(field.value), field.doc, check=self._checker(field)), given)
+
+    def _checker(self, field: RecipeField) -> Check:
+        """What is wrong with another value of a field, by the recipe's own rules."""
+
+        async def check(text: str) -> list[tuple[Span, ...]]:
+            overrides = [f"{key}={value}" for key, value in {**self.overrides, field.key: text}.items()]
+            _fields, problems = await self.lt.feed.read(lambda client: client.recipe_fields(self.recipe, overrides))
+            told = [part for problem in problems if problem.key == field.key for part in wrapped(problem.text, 68)]
+            return [((part, "bad"),) for part in told] or [((glyphs().states["ok"], "ok"),)]
+
+        return check
 
     # Keys
 
@@ -203,6 +223,24 @@ class SubmitScreen(Page):
     def action_nothing(self) -> None:
         """One is here already."""
 
+    def action_estimate(self) -> None:
+        """The memory that it takes on each GPU, and whether the host's have it. May ask the hub about the model."""
+        self.query_one("#memory-head", Heading).say((_("asking …"), "dim"))
+
+        async def run() -> None:
+            try:
+                found = await self.lt.ask(lambda c: estimate_recipe(c, self.recipe, self._overrides(), self.host))
+            except LtError as error:
+                told = said(error)
+                head = (_("not known"), "warn")
+                lines: list[tuple[Span, ...]] = [((part, "warn"),) for part in wrapped(told.message, 44)]
+            else:
+                head, lines = estimate_head(found), estimate_lines(found)
+            self.query_one("#memory-head", Heading).say(head)
+            self.query_one("#memory", Lines).say(*lines)
+
+        self.run_worker(run(), group="estimate", exclusive=True, exit_on_error=False)
+
     def action_dry_run(self) -> None:
         """Every check that a submit makes, and what would be sent."""
 
@@ -214,7 +252,7 @@ class SubmitScreen(Page):
             try:
                 made = await self.lt.ask(plan)
             except LtError as error:
-                self._refused(error)
+                refused(self, error)
             else:
                 self.app.push_screen(Tell(_("What a submit would do"), plan_lines(made)))
 
@@ -234,7 +272,7 @@ class SubmitScreen(Page):
             try:
                 job = await self.lt.ask(submit)
             except LtError as error:
-                self._refused(error)
+                refused(self, error)
             else:
                 self.lt.tell(_("Submitted {job} to {host}.", job=job.name, host=job.host))
                 self.lt.go(Place("job", job.name), fresh=True)
@@ -242,10 +280,3 @@ class SubmitScreen(Page):
                 self._sending = False
 
         self.run_worker(run(), group="submit", exit_on_error=False)
-
-    def _refused(self, error: LtError) -> None:
-        told = said(error)
-        lines = [((told.message, "bad"),), *(((line, ""),) for line in told.details)]
-        if told.next:
-            lines.append(((f"→ {told.next}", "key"),))
-        self.app.push_screen(Tell(_("It can't be submitted as it stands"), lines))

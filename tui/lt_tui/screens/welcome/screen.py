@@ -8,9 +8,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Center, Middle, Vertical
 
-from ...host_acts import add_host, import_hosts, run_demo
+from ...host_acts import add_host, import_hosts
 from ...i18n import _
 from ...page import Page
+from ...terminal import run_demo
 from ...widgets.bars import KeyBar, Lines, TopBar
 
 _LOGO = (
