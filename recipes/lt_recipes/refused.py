@@ -10,6 +10,7 @@ _ONE_OUTPUT = ("lt decides where a run writes", "leave it out; the checkpoints c
 _ALL_METRICS = ("lt stores every metric itself", "leave it out; see lt metrics JOB")
 _EVAL = "evaluation has its own block"
 _SAVE = "checkpoints have their own block"
+_PARALLEL = "sharing the work has its own block"
 _GONE = "is no longer an argument of transformers 5"
 
 REFUSED: dict[str, dict[str, tuple[str, str]]] = {
@@ -134,7 +135,10 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
         "skip_memory_metrics": ("memory is sampled by lt", "leave it out"),
         "remove_unused_columns": ("rows are prepared by type", "write datasets: [{columns: …}]"),
         "label_names": ("follows from the method", "leave it out"),
-        "parallelism_config": ("it can't be written in YAML", "use fsdp or deepspeed"),
+        "parallelism_config": (_PARALLEL, "write parallel: {strategy: fsdp}"),
+        "fsdp": (_PARALLEL, "write parallel: {strategy: fsdp}"),
+        "fsdp_config": (_PARALLEL, "write parallel: {strategy: fsdp, wrap: […]}"),
+        "deepspeed": (_PARALLEL, "write parallel: {strategy: deepspeed, zero_stage: 2}"),
         "dataloader_in_order": ("another order could not be resumed exactly", "leave it out"),
         "dataloader_multiprocessing_context": ("the worker sets it", "leave it out"),
         "save_on_each_node": ("a run has one host", "leave it out"),
@@ -182,7 +186,7 @@ _ROLLOUT = {
     "log_multimodal": ("answers are text here", "leave it out"),
     "log_completions_hub_repo": _NO_UPLOAD,
     "max_tool_calling_iterations": ("tools are not offered yet", "leave it out"),
-    "ds3_gather_for_generation": ("follows from deepspeed", "leave it out"),
+    "ds3_gather_for_generation": ("follows from parallel", "leave it out"),
     "max_prompt_length": ("was removed by TRL", "leave it out, or shorten the prompts themselves"),
 }
 REFUSED["grpo"] = REFUSED["gspo"] = REFUSED["rloo"] = _ROLLOUT

@@ -17,6 +17,10 @@ PACKAGE = Path(__file__).resolve().parent
 STEPS = 6
 
 SHIPPED = {
+    "text": "gpu_box_notes.jsonl",
+    "prompt_completion": "gpu_box_pairs.jsonl",
+    "alpaca": "gpu_box_alpaca.jsonl",
+    "sharegpt": "gpu_box_talks.jsonl",
     "messages": "gpu_box_qa.jsonl",
     "preference": "gpu_box_preference.jsonl",
     "unpaired_preference": "gpu_box_marked.jsonl",
@@ -44,7 +48,7 @@ _NEEDS_GPU = (
     "torch_compile",
     "report_to",
 )
-_MANY_GPUS = ("fsdp", "fsdp_config", "deepspeed", "accelerator_config", "dataloader_num_workers")
+_MANY_GPUS = ("accelerator_config", "dataloader_num_workers")
 _ELSEWHERE = ("model", "judge")  # rewards that need what a test has not
 
 
@@ -67,7 +71,7 @@ def tiny_version(recipe: Recipe, cwd: Path) -> Recipe:
     }
     values["train"] = _train(values["train"])
     values["save"] = {"save_steps": STEPS // 2, "pull": values["save"]["pull"]}
-    values |= {"resources": {"gpus": 0}, "env": {}, "timeout": None}
+    values |= {"resources": {"gpus": 0}, "parallel": {}, "env": {}, "timeout": None}
     _method(values, recipe)
     _adapter(values)
     return METHODS[recipe.method].model_validate(values)

@@ -215,7 +215,7 @@ class Attempt:
         """Trains to the end; the exit code."""
         process = self.start()
         try:
-            return process.wait(timeout=120)
+            return process.wait(timeout=300)
         finally:
             process.kill()
 

@@ -1,6 +1,7 @@
 """`python -m lt_agent.trainers <attempt>/worker.json`: trains; exit code 0 (done or stopped) or 1 (failure.json).
 
-With `--once` in this process; without it in one or several of its own, which are started again where that may help.
+With `--once` in this process, with `--prepare` only as far as the data is prepared; without either in one or several
+processes of its own, which are started again where that may help.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ def _forget_working_folder() -> None:
 
 def main() -> int:
     """Runs the worker file named on the command line."""
-    if len(sys.argv) not in (2, 3) or sys.argv[2:] not in ([], ["--once"]):
-        print("usage: python -m lt_agent.trainers WORKER.JSON [--once]", file=sys.stderr)  # noqa: T201
+    if sys.argv[2:] not in ([], ["--once"], ["--prepare"]) or len(sys.argv) < 2:
+        print("usage: python -m lt_agent.trainers WORKER.JSON [--once | --prepare]", file=sys.stderr)  # noqa: T201
         return 2
     _forget_working_folder()
     if not sys.argv[2:]:
@@ -30,7 +31,7 @@ def main() -> int:
         return launch(sys.argv[1])
     from .worker import run
 
-    return run(sys.argv[1])
+    return run(sys.argv[1], prepare_only=sys.argv[2] == "--prepare")
 
 
 if __name__ == "__main__":

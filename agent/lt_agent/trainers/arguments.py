@@ -8,6 +8,8 @@ from typing import Any, Callable, Mapping
 
 from .failures import TrainingFailure
 from .job import WorkerJob
+from .optional import PRODIGY
+from .parallel import parallel_arguments
 
 RESERVED = {
     "output_dir": "the attempt has its own folder",
@@ -58,6 +60,9 @@ def trainer_arguments(
     if train.get("bf16") is None and not train.get("fp16"):
         # TRL's default is true everywhere, also where bfloat16 is emulated or absent.
         train["bf16"] = device.kind == "cuda" and device.bf16
+    if train.get("optim") == PRODIGY:
+        # Built by us; it finds its learning rate, and 1 leaves that as it is.
+        train = {"learning_rate": 1.0, **train, "optim": "adamw_torch", "optim_args": None}
     ours: dict[str, Any] = {
         "output_dir": str(job.paths.out),
         "seed": job.seed,
@@ -69,6 +74,7 @@ def trainer_arguments(
         "push_to_hub": False,
         "load_best_model_at_end": False,
         **_intervals(job, evaluates),
+        **parallel_arguments(job.recipe),
     }
     ours.update({key: value for key, value in _model_settings(job).items() if key in known})
     return {**train, **ours}

@@ -11,6 +11,7 @@ from lt_agent.protocol.files import read_json, write_json
 
 from .failures import TrainingFailure
 from .job import Resume, WorkerJob
+from .parallel import DEEPSPEED, strategy
 
 NOTE = "lt.json"
 """In every checkpoint and final model: the recipe, the versions, the data's digest, and how far it was."""
@@ -38,13 +39,18 @@ def missing_state(folder: Path, processes: int, method: str = "") -> list[str]:
 def can_be_resumed(recipe: Mapping[str, Any]) -> bool:
     """Whether a checkpoint of this recipe holds all of its state.
 
-    Not with p-tuning: PEFT saves the tokens that were learnt, and not the network that makes them.
+    Not with p-tuning: PEFT saves the tokens that were learnt, and not the network that makes them. Not with DeepSpeed:
+    it reads its state as a pickle, which may do anything.
     """
-    return (recipe.get("adapter") or {}).get("type") != "ptuning"
+    return (recipe.get("adapter") or {}).get("type") != "ptuning" and strategy(recipe) != DEEPSPEED
 
 
 def check_resume(resume: Resume, processes: int, recipe: Mapping[str, Any]) -> dict[str, Any]:
     """The note of a checkpoint that can be resumed exactly. Raises TrainingFailure `resume_incomplete` otherwise."""
+    if strategy(recipe) == DEEPSPEED:
+        raise TrainingFailure(
+            "resume_incomplete", "DeepSpeed's checkpoints are not resumed: it reads them as pickles; FSDP's are"
+        )
     if not can_be_resumed(recipe):
         raise TrainingFailure(
             "resume_incomplete", "p-tuning can't be resumed: a checkpoint holds its tokens and not what makes them"

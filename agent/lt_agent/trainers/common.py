@@ -19,7 +19,9 @@ from .failures import TrainingFailure
 from .hang import Watch
 from .job import WorkerJob, is_main, say
 from .models import BASE, build_model, load_adapter, load_model, load_tokenizer
+from .optional import PRODIGY, prodigy
 from .progress import goal_of, progress_from
+from .turns import with_turns_marked
 
 Extra = Callable[[WorkerJob, Any], "dict[str, Any]"]
 
@@ -36,6 +38,7 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)  # where TRL's own default is another
     scores: bool = False  # a model with one number as its output, in place of one that writes
     compares: Callable[[Any], bool] = lambda args: False  # whether a frozen copy of the start is kept beside it
+    tokenises: bool = True  # whether rows become tokens before training, and not answer by answer
     counts_on: bool = False  # whether its count of tokens goes on by itself after a resume
     further: Extra = lambda job, tokenizer: {}  # further arguments of the trainer
 
@@ -68,7 +71,8 @@ def train(
     _compare_data(job, resumed, data.digest)
     requests.leave_if_asked()
     tokenizer = load_tokenizer(job)
-    model, peft_config = _prepared(method, job, args, tokenizer)
+    data = with_turns_marked(data, tokenizer, args)
+    model, peft_config = prepared(method, job, args, tokenizer)
     requests.leave_if_asked()
 
     callback = SpoolCallback(
@@ -86,7 +90,7 @@ def train(
     )
     watch.begin("tokenising")
     say(f"tokenising {len(data.train)} rows" + (f" and {len(data.eval)} to evaluate on …" if data.eval else " …"))
-    trainer = _built(_ours(trainer_class, job), method, job, args, data, model, tokenizer, peft_config, callback)
+    trainer = built(_ours(trainer_class, job), method, job, args, data, model, tokenizer, peft_config, [callback])
     _without_printing(trainer)
     requests.leave_if_asked()
     callback.rows = (len(trainer.train_dataset), len(trainer.eval_dataset) if trainer.eval_dataset else 0)
@@ -120,12 +124,14 @@ def _ours(base: Any, job: WorkerJob) -> Any:
             ratio = (job.recipe.get("adapter") or {}).get("loraplus_lr_ratio")
             if ratio and self.optimizer is None:
                 self.optimizer = loraplus_optimizer(self.model, self.args, float(ratio))
+            if job.section("train").get("optim") == PRODIGY and self.optimizer is None:
+                self.optimizer = prodigy(self.model, self.args, job.section("train"))
             return super().create_optimizer(*args, **kwargs)
 
     return Trainer
 
 
-def _prepared(method: Method, job: WorkerJob, args: Any, tokenizer: Any) -> tuple[Any, Any]:
+def prepared(method: Method, job: WorkerJob, args: Any, tokenizer: Any) -> tuple[Any, Any]:
     """(model, PEFT's configuration or None), under the adapter that is trained further where there is one."""
     adapter = job.recipe.get("adapter")
     model = load_model(job, tokenizer, scores=method.scores)
@@ -141,7 +147,7 @@ def _prepared(method: Method, job: WorkerJob, args: Any, tokenizer: Any) -> tupl
     return model, new_adapter(adapter, model, scores=method.scores)
 
 
-def _built(
+def built(
     trainer_class: Any,
     method: Method,
     job: WorkerJob,
@@ -150,8 +156,9 @@ def _built(
     model: Any,
     tokenizer: Any,
     peft_config: Any,
-    callback: Any,
+    callbacks: list[Any],
 ) -> Any:
+    """TRL's trainer, its data tokenised. Raises TrainingFailure `bad_recipe` with what it refuses."""
     further = method.further(job, tokenizer)
     try:
         return trainer_class(
@@ -161,7 +168,7 @@ def _built(
             eval_dataset=data.eval,
             processing_class=tokenizer,
             peft_config=peft_config,
-            callbacks=[callback],
+            callbacks=callbacks,
             **further,
         )
     except (ValueError, TypeError, NotImplementedError) as error:

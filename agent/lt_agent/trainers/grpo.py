@@ -11,6 +11,7 @@ METHOD = Method(
     config="GRPOConfig",
     block="grpo",
     compares=lambda args: args.beta != 0,
+    tokenises=False,
     counts_on=True,
     further=trainer_rewards,
 )

@@ -37,8 +37,9 @@ class WorkerJob:
 
     @property
     def processes(self) -> int:
-        """How many processes train together: one per GPU, and one where there is none."""
-        return max(1, int(self.section("resources").get("gpus") or 0))
+        """How many processes train together: one per GPU; without GPUs what `parallel:` says, else one."""
+        asked = self.section("parallel").get("processes") or self.section("resources").get("gpus")
+        return max(1, int(asked or 0))
 
     @property
     def trackers(self) -> list[str]:

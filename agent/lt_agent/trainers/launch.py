@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 
 from .again import prepare_again
-from .failures import TrainingFailure
-from .job import load_job
+from .failures import TrainingFailure, record
+from .job import WorkerJob, load_job
+from .launchers import PREPARE, launcher_for, worker
 from .registry import MODULES, missing_modules
 from .worker import run
-
-ONCE = "--once"
 
 
 def launch(file: str) -> int:
@@ -26,7 +25,7 @@ def launch(file: str) -> int:
     if missing_modules(MODULES):
         return run(file)  # which says so
     while True:
-        code = _start(_command(file))
+        code = _train(file)
         if code == 0 or not prepare_again(Path(file)):
             break
         print("starting again", flush=True)  # noqa: T201
@@ -37,17 +36,27 @@ def launch(file: str) -> int:
     return abs(code)
 
 
-def _command(file: str) -> list[str]:
+def _train(file: str) -> int:
     try:
-        processes = load_job(file).processes
+        job = load_job(file)
     except TrainingFailure:
-        processes = 1  # the worker itself says what is wrong with the file
-    package = str(__package__)
-    if processes == 1:
-        return [sys.executable, "-m", package, file, ONCE]
-    # `-P`: the working folder stays off the import path.
-    argv = [sys.executable, "-P", "-m", "torch.distributed.run", "--standalone", "--local-addr", "127.0.0.1"]
-    return [*argv, "--nproc-per-node", str(processes), "-m", package, file, ONCE]
+        return run(file)  # which says what is wrong with the file
+    launcher = launcher_for(job)
+    if launcher.prepares:
+        code = _start(worker(file, PREPARE))
+        if code != 0 or job.paths.stop_request.exists():
+            return code
+    code = _start(launcher.command(file))
+    if code != 0 and launcher.prepares:
+        _tell_of_a_rank(job)
+    return code
+
+
+def _tell_of_a_rank(job: WorkerJob) -> None:
+    """A rank that was killed wrote no reason, and the others ended with it."""
+    if not job.paths.failure.exists():
+        message = f"one of the {job.processes} processes was killed or crashed; the log says which, and how it ended"
+        record(job.paths, TrainingFailure("rank_died", message))
 
 
 def _start(argv: list[str]) -> int:

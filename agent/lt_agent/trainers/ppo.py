@@ -14,6 +14,7 @@ METHOD = Method(
     config="PPOConfig",
     module=f"{__package__}.ppo_trainer",
     block="ppo",
+    tokenises=False,
     counts_on=True,
     further=trainer_rewards,
 )

@@ -17,12 +17,17 @@ from .failures import Stopped, TrainingFailure, classify, record
 from .hang import Watch, ending
 from .hub import settle_reach
 from .job import WorkerJob, is_main, load_job, say
+from .optional import needed_modules, with_kernels_there_are
+from .prepare import prepare
 from .quiet import prepare_trackers, quiet_environment
 from .registry import MODULES, missing_modules, trainer_for
 
 
-def run(file: str) -> int:
-    """Trains what `file` says. Returns the exit code: 0 for trained or stopped, 1 with failure.json and a traceback."""
+def run(file: str, *, prepare_only: bool = False) -> int:
+    """Trains what `file` says. Returns the exit code: 0 for trained or stopped, 1 with failure.json and a traceback.
+
+    With `prepare_only` it stops when the data is prepared, for the processes that train to find.
+    """
     quiet_environment()
     try:
         job = load_job(file)
@@ -30,7 +35,7 @@ def run(file: str) -> int:
         print(failure, file=sys.stderr)  # noqa: T201
         return 1
     try:
-        _train(job)
+        _train(job, prepare_only)
     except Stopped:
         say("stopped before the first step; nothing to save")
     except Exception as error:
@@ -39,8 +44,8 @@ def run(file: str) -> int:
     return 0
 
 
-def _train(job: WorkerJob) -> None:
-    train = trainer_for(job.method)
+def _train(job: WorkerJob, prepare_only: bool) -> None:
+    train = prepare if prepare_only else trainer_for(job.method)
     absent = _absent_modules(job)
     if absent:
         raise TrainingFailure(
@@ -65,18 +70,17 @@ def _train(job: WorkerJob) -> None:
             say(f"resuming from {job.resume.path.name}")
         job.paths.out.mkdir(parents=True, exist_ok=True)
         settle_reach(job)
+        job = job if prepare_only else with_kernels_there_are(job)
         train(job, requests, leave, watch, resumed)
     finally:
         leave.disarm()
         watch.stop()
-        if is_main():
+        if is_main() and not prepare_only:
             shutil.rmtree(job.cache, ignore_errors=True)
 
 
 def _absent_modules(job: WorkerJob) -> list[str]:
-    wanted = [*MODULES, *(["peft"] if job.recipe.get("adapter") else [])]
-    wanted += ["bitsandbytes"] if job.section("model").get("load_in_4bit") else []
-    return missing_modules(wanted)
+    return missing_modules([*MODULES, *needed_modules(job)])
 
 
 def _say_missing_trackers(job: WorkerJob) -> None:

@@ -124,10 +124,10 @@ def _trained(recipe: Recipe, model: Model) -> tuple[int, float]:
 def _shards(recipe: Recipe, gpus: int) -> tuple[int, int, int]:
     """By how much weights, gradients and optimizer state are divided (ZeRO's stages, arXiv:1910.02054)."""
     stage = 0
-    if recipe.train.deepspeed:
-        stage = int((recipe.train.deepspeed.get("zero_optimization") or {}).get("stage") or 0)
-    elif recipe.train.fsdp:
-        stage = 3 if "full_shard" in recipe.train.fsdp else 2
+    if recipe.parallel.strategy == "deepspeed":
+        stage = recipe.parallel.zero_stage or 2
+    elif recipe.parallel.strategy == "fsdp":
+        stage = 2 if recipe.parallel.sharding == "shard_grad_op" else 3
     return (gpus if stage >= 3 else 1, gpus if stage >= 2 else 1, gpus if stage >= 1 else 1)
 
 

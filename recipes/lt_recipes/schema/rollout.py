@@ -84,7 +84,7 @@ class RolloutRecipe(Recipe):
         """TRL refuses the same, but only on the host."""
         own, train = self.rollout, self.train
         wanted = own.num_generations or self.default_generations
-        per_pass = (train.per_device_train_batch_size or 8) * max(1, self.resources.gpus)
+        per_pass = (train.per_device_train_batch_size or 8) * self.processes
         passes = own.steps_per_generation or train.gradient_accumulation_steps or 1
         batch = own.generation_batch_size or per_pass * passes
         if own.generation_batch_size and own.steps_per_generation:

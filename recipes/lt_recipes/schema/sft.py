@@ -25,7 +25,7 @@ class SftTrainSection(AnswersTrainSection):
         default=None, description="learn from the completion alone; default true for prompt_completion"
     )
     assistant_only_loss: bool | None = Field(
-        default=None, description="learn from the assistant's turns alone; the chat template must mark them"
+        default=None, description="learn from the assistant's turns alone, whether the chat template marks them or not"
     )
     loss_type: Literal["nll", "dft"] | None = Field(default=None, description="default nll")
     shuffle_dataset: bool | None = Field(default=None, description="shuffle rows once before training")

@@ -27,6 +27,51 @@ Scheduler = Literal[
     "warmup_stable_decay",
     "greedy",
 ]
+Optimizer = Literal[
+    "adamw_torch",
+    "adamw_torch_fused",
+    "adamw_torch_xla",
+    "adamw_torch_npu_fused",
+    "adafactor",
+    "adamw_anyprecision",
+    "adamw_torch_4bit",
+    "adamw_torch_8bit",
+    "ademamix",
+    "sgd",
+    "adagrad",
+    "adamw_bnb_8bit",
+    "adamw_8bit",
+    "ademamix_8bit",
+    "lion_8bit",
+    "lion_32bit",
+    "paged_adamw_32bit",
+    "paged_adamw_8bit",
+    "paged_ademamix_32bit",
+    "paged_ademamix_8bit",
+    "paged_lion_32bit",
+    "paged_lion_8bit",
+    "rmsprop",
+    "rmsprop_bnb",
+    "rmsprop_bnb_8bit",
+    "rmsprop_bnb_32bit",
+    "galore_adamw",
+    "galore_adamw_8bit",
+    "galore_adafactor",
+    "galore_adamw_layerwise",
+    "galore_adamw_8bit_layerwise",
+    "galore_adafactor_layerwise",
+    "lomo",
+    "adalomo",
+    "grokadamw",
+    "schedule_free_radam",
+    "schedule_free_adamw",
+    "schedule_free_sgd",
+    "apollo_adamw",
+    "apollo_adamw_layerwise",
+    "stable_adamw",
+    "prodigy",
+]
+"""Those of transformers, and Prodigy, which the worker builds itself."""
 Tracker = Literal["wandb", "mlflow", "trackio", "swanlab", "tensorboard"]
 Sampling = Literal["random", "sequential", "group_by_length"]
 
@@ -65,8 +110,8 @@ class TrainSection(WrittenSection):
     warmup_steps: NotNegative | None = Field(
         default=None, description="steps of rising learning rate; below 1 the fraction of all steps"
     )
-    optim: Text | None = Field(
-        default=None, description="the optimizer; default adamw_torch_fused; adamw_torch, adafactor, sgd …"
+    optim: Optimizer | None = Field(
+        default=None, description="the optimizer; default adamw_torch_fused; adamw_8bit, adafactor, prodigy …"
     )
     optim_args: Text | None = Field(default=None, description="the optimizer's own settings, as key=value,key=value")
     optim_target_modules: TextOrList | None = Field(
@@ -155,11 +200,6 @@ class TrainSection(WrittenSection):
     ddp_static_graph: bool | None = Field(default=None, description="the graph never changes")
     ddp_backend: Text | None = Field(default=None, description="nccl, gloo …")
     ddp_timeout: Count | None = Field(default=None, description="seconds to wait for another process; default 1800")
-    fsdp: Text | None = Field(default=None, description='fully sharded data parallel, such as "full_shard auto_wrap"')
-    fsdp_config: dict[str, Any] | None = Field(default=None, description="its settings, written inline")
-    deepspeed: dict[str, Any] | None = Field(
-        default=None, description="a DeepSpeed configuration, written inline; needs env.packages: [deepspeed]"
-    )
     accelerator_config: dict[str, Any] | None = Field(
         default=None, description="settings of accelerate, such as {split_batches: true}"
     )

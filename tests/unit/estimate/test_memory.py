@@ -87,11 +87,11 @@ def test_checkpointing_saves_activations_and_sharding_divides_what_its_stage_say
         > 5 * parts(recipe("sft"))["activations"]
     )
     one = parts(recipe("sft"))
-    sharded = parts(recipe("sft", "resources.gpus=4", "train.deepspeed={zero_optimization: {stage: 2}}"))
+    sharded = parts(recipe("sft", "resources.gpus=4", "env.packages=[deepspeed]", "parallel.strategy=deepspeed"))
     assert sharded["weights"] == one["weights"]
     assert sharded["gradients"] == one["gradients"] / 4
     assert sharded["optimizer"] == one["optimizer"] / 4
-    assert parts(recipe("sft", "resources.gpus=4", "train.fsdp=full_shard"))["weights"] == one["weights"] / 4
+    assert parts(recipe("sft", "resources.gpus=4", "parallel.strategy=fsdp"))["weights"] == one["weights"] / 4
 
 
 def test_answers_being_written_take_keys_and_values() -> None:

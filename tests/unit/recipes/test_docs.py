@@ -99,9 +99,21 @@ def test_every_line_can_be_pasted(block: str, key: str, line: str) -> None:
             data["adapter"] = {"type": "lora"}
         if block == "datasets":
             data[block] = [data[block]]
+        if block == "parallel":
+            data |= _for_strategy(key)
+            data[block] = {**data[block], **value}
         if block == "save":
             data["eval"] = {"val_set_size": 0.1}
     METHODS[method].model_validate(data)
+
+
+def _for_strategy(key: str) -> dict[str, Any]:
+    """What a key of `parallel:` needs: its strategy, and what that needs."""
+    if key == "processes":
+        return {"parallel": {}, "resources": {"gpus": 0}}
+    strategy = "deepspeed" if key in ("zero_stage", "config") else "fsdp"
+    beside: dict[str, Any] = {"resources": {"gpus": 2}, "train": {"gradient_checkpointing": False}}
+    return {**beside, "parallel": {"strategy": strategy}, "env": {"packages": ["deepspeed"]}}
 
 
 def test_the_gallery_is_documented() -> None:

@@ -73,7 +73,7 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
         ("save: none", "must be a block of keys, not 'none'"),
         ("seed: [1]", "must be a whole number, not a list"),
         ("train: {fp16: 7}", "must be true or false"),
-        ("train: {optim: 7}", "put it in quotes"),
+        ("train: {optim_args: 7}", "put it in quotes"),
     ],
 )
 def test_known_mistakes_are_told_with_what_to_write(tmp_path: Path, line: str, said: str) -> None:

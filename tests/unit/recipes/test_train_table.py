@@ -16,7 +16,7 @@ import pytest
 
 from lt_recipes.refused import REFUSED
 from lt_recipes.schema import METHODS
-from lt_recipes.schema.train import Scheduler, TrainSection
+from lt_recipes.schema.train import Optimizer, Scheduler, TrainSection
 from lt_recipes.validation import known_keys
 
 SHARED = ["transformers/training_args.py", "trl/trainer/base_config.py"]
@@ -137,3 +137,15 @@ def test_schedules_are_those_of_the_installed_transformers() -> None:
         item.value.value for item in names.body if isinstance(item, ast.Assign) and isinstance(item.value, ast.Constant)
     }
     assert set(typing.get_args(Scheduler)) == theirs
+
+
+def test_optimizers_are_those_of_the_installed_transformers_and_prodigy() -> None:
+    spec = importlib.util.find_spec("transformers")
+    if spec is None or spec.origin is None:
+        pytest.skip("transformers is not installed")
+    tree = ast.parse((Path(spec.origin).parent / "training_args.py").read_text(encoding="utf-8"))
+    (names,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "OptimizerNames"]
+    theirs = {
+        item.value.value for item in names.body if isinstance(item, ast.Assign) and isinstance(item.value, ast.Constant)
+    }
+    assert set(typing.get_args(Optimizer)) == theirs | {"prodigy"}

@@ -168,13 +168,13 @@ def test_a_stop_while_loading_leaves_at_once(data: Path, tmp_path: Path, running
 
 
 def test_two_ranks_agree_on_a_stop_and_save_together(data: Path, tmp_path: Path, running: list[Any]) -> None:
-    recipe = tiny_recipe(data, train={"max_steps": 2000}, resources={"gpus": 2})
+    recipe = tiny_recipe(data, train={"max_steps": 2000}, parallel={"processes": 2})
     attempt = Attempt(tmp_path / "a", recipe)
     (attempt.paths.code / "datasets.py").write_text("raise SystemExit('a file of the person was imported')")
     running.append(attempt.start())
-    until(lambda: len(attempt.losses()) >= 3 or running[0].poll() is not None, timeout=90, what="three steps")
+    until(lambda: len(attempt.losses()) >= 3 or running[0].poll() is not None, timeout=240, what="three steps")
     attempt.paths.stop_request.write_text("{}")
-    assert running[0].wait(timeout=60) == 0, attempt.log()
+    assert running[0].wait(timeout=120) == 0, attempt.log()
     step, checkpoint = last_checkpoint(attempt)
     assert attempt.words() == {f"checkpoint-{step}"}
     assert step < 2000
@@ -182,6 +182,7 @@ def test_two_ranks_agree_on_a_stop_and_save_together(data: Path, tmp_path: Path,
     plan = next(event["params"] for event in attempt.events() if event["code"] == "plan")
     assert (plan["processes"], plan["batch_size"]) == (2, 8)
     assert attempt.log().count("saved checkpoint-") == 1, "one rank speaks"
+    assert attempt.log().count("preparing the data once for 2 processes") == 1
     assert "\r" not in attempt.log(), "no progress bars"
 
 
