@@ -31,7 +31,7 @@ from .protocol.records import ExitRecord
 from .protocol.states import FAILED
 from .stopping import OUTCOMES, read_stop
 from .tickets import Ticket
-from .waiting import Queue
+from .waiting import NEVER, Queue
 from .watch import FLOOR
 
 LINGER = 2.0  # seconds without work after which it goes, if nobody is connected who could bring some
@@ -176,7 +176,7 @@ class _Dispatcher:
             ticket = waiting.get(verdict.wish.key)
             if ticket is None or verdict.wish.user != me:
                 continue
-            if verdict.starts or verdict.place == 1:
+            if verdict.starts or verdict.place == 1 or verdict.code == NEVER:
                 changed = self._serve(verdict.wish.key, ticket, verdict) == _OVER or changed
         return changed
 
@@ -186,9 +186,9 @@ class _Dispatcher:
         if paths.exit.exists() or paths.supervisor.exists() or not paths.spec.exists():
             tickets.remove(self._lease, name)
             return _OVER
-        never = self._queue.never(ticket)
-        if never is not None:
-            reason, params = never
+        if verdict.code == NEVER:
+            params = dict(verdict.params)
+            reason = params.pop("reason")
             message = json.dumps({"code": reason, "params": {"host": os.uname().nodename, **params}})
             return self._end(name, ticket, ExitRecord(FAILED, reason, message=message))
         if not verdict.starts:

@@ -93,7 +93,9 @@ def order(wishes: Iterable[Wish], now: float) -> list[Wish]:
     ranked: list[tuple[int, float, int, Wish]] = []
     for user, queue in queues.items():
         queue.sort(key=lambda wish: (_rank(wish, now), wish.key))
-        ranked += [(turn, wish.seen, user, wish) for turn, wish in enumerate(queue)]
+        # Which of a user's tickets is written when is that user's to choose; how many there were by then is not.
+        seen = sorted(wish.seen for wish in queue)
+        ranked += [(turn, seen[turn], user, wish) for turn, wish in enumerate(queue)]
     return [item[3] for item in sorted(ranked, key=lambda item: item[:3])]
 
 

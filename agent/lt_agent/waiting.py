@@ -18,6 +18,7 @@ from .protocol.files import read_json, write_json
 from .protocol.paths import LeaseDir
 from .tickets import Ticket
 
+NEVER = "never"  # the code of a verdict on what this machine can't grant at all; `reason` is why
 YIELD = 5.0  # seconds that another user's dispatcher has to take what is its turn, before it is passed over for good
 FOREIGN_AGAIN = 10.0  # seconds between two looks at a GPU that something else uses
 FOREIGN_FRESH = 1.0  # seconds for which an answer about that is good enough to start a job on
@@ -85,10 +86,6 @@ class Queue:
         """The next look decides anew, whatever has changed: something went otherwise than decided."""
         self._last = None
 
-    def never(self, ticket: Ticket) -> tuple[str, dict[str, Any]] | None:
-        """Why this machine can never grant the ticket's wish; None if it can."""
-        return impossible(ticket.wish, self._slots.machine(self._disk([ticket.wish])[0]))
-
     def publish(self, verdicts: Sequence[Verdict], waiting: dict[str, Ticket]) -> None:
         """Writes the board if it has changed: per waiting job its place, and the code and parameters of why."""
         jobs: dict[str, Any] = {}
@@ -104,6 +101,8 @@ class Queue:
     def _decide(
         self, wishes: list[Wish], others: list[Wish], machine: Machine, free: Free, now: float
     ) -> list[Verdict]:
+        never = {wish: found for wish in wishes if (found := impossible(wish, machine)) is not None}
+        wishes = [wish for wish in wishes if wish not in never]
         others = [wish for wish in others if impossible(wish, machine) is None and not self._passed_over(wish)]
         line = order([*wishes, *others], now)
         free = replace(free, foreign=self._foreign)
@@ -113,7 +112,7 @@ class Queue:
             self._foreign, self._foreign_at = foreign_gpus(unused), time.time()
             verdicts = decide(line, machine, replace(free, foreign=self._foreign), now)
         self._note_yields(verdicts)
-        return verdicts
+        return [*(Verdict(wish, code=NEVER, params={"reason": r, **p}) for wish, (r, p) in never.items()), *verdicts]
 
     def _asks_about_foreign(self, verdicts: list[Verdict]) -> bool:
         """Whether the driver has to be asked: before a GPU is given away, and now and then while one is missed."""
