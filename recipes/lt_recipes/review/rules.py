@@ -110,9 +110,9 @@ def _data(recipe: Recipe, key: str, seen: Survey) -> Iterator[Finding]:
         yield warning("duplicate_rows", where, count=seen.duplicates, rows=seen.rows)
     if seen.same:
         yield warning("same_answers", where, count=seen.same, rows=seen.rows)
-    if seen.type == "unpaired_preference":
+    if seen.type == "unpaired_preference":  # one side alone has been trained with, by TRL's page on KTO
         if not (seen.good and seen.bad):
-            yield problem("one_sided", where, there="good" if seen.good else "bad")
+            yield warning("one_sided", where, there="good" if seen.good else "bad")
         elif recipe.method == "kto":
             own: Any = recipe.kto  # type: ignore[attr-defined]
             good = seen.good * (1 if own.desirable_weight is None else own.desirable_weight)

@@ -104,7 +104,7 @@ def asked(n: int, answer: Any = None) -> dict[str, Any]:
     ("base", "rows", "overrides", "code", "weight"),
     [
         ("dpo-lora", [pair(n, same=n < 9) for n in range(99)], (), "same_answers", "warning"),
-        ("kto-lora", [marked(n, True) for n in range(99)], (), "one_sided", "problem"),
+        ("kto-lora", [marked(n, True) for n in range(99)], (), "one_sided", "warning"),
         ("kto-lora", [marked(n, n % 4 > 0) for n in range(99)], (), "lopsided", "warning"),
         ("grpo-lora", [asked(n) for n in range(99)], (), "answers_missing", "problem"),
         ("grpo-lora", [asked(n, "4" if n else "four") for n in range(99)], (), "answers_missing", "warning"),

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lt_recipes import RecipeError, gallery, load
-from lt_recipes.tiny_version import STEPS, tiny_version
+from lt_recipes import check_dataset, gallery, load
+from lt_recipes.dataset_check import TYPES
+from lt_recipes.tiny_version import PACKAGE, SHIPPED, STEPS, tiny_version
 from support.training import Attempt
 
 NAMES = [entry.name for entry in gallery()]
@@ -33,10 +34,24 @@ def test_the_tiny_version_of_a_gallery_recipe_trains(name: str, tmp_path: Path) 
     assert "final" in attempt.words()
 
 
-def test_rows_of_ones_own_are_taken_and_missing_ones_of_a_rare_type_are_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize("type_", TYPES)
+def test_data_of_every_type_is_shipped_and_fits_its_type(type_: str) -> None:
+    report = check_dataset(PACKAGE / "data" / SHIPPED[type_], type_)
+    assert report.ok and report.rows >= 100 and report.duplicates == 0
+
+
+@pytest.mark.train
+@pytest.mark.slow
+@pytest.mark.parametrize("type_", load("sft", check_paths=False).data_types)
+def test_a_tiny_model_learns_from_each_type_that_is_shipped(type_: str, tmp_path: Path) -> None:
+    pytest.importorskip("trl")
+    small = tiny_version(load("sft-lora", [f"datasets.0.type={type_}"], check_paths=False), tmp_path)
+    attempt = Attempt(tmp_path / "a", small.model_dump(mode="json"))
+    assert attempt.run_inside() == 0, attempt.failure()
+
+
+def test_rows_of_ones_own_are_taken(tmp_path: Path) -> None:
     (tmp_path / "mine.jsonl").write_text('{"instruction": "a", "output": "b"}\n')
     mine = ["datasets.0.path=mine.jsonl", "datasets.0.type=alpaca"]
     small = tiny_version(load("sft-lora", mine, cwd=tmp_path), tmp_path)
     assert small.datasets[0].path == str(tmp_path / "mine.jsonl")
-    with pytest.raises(RecipeError, match="no data of type alpaca is shipped"):
-        tiny_version(load("sft-lora", ["datasets.0.type=alpaca"], check_paths=False), tmp_path)

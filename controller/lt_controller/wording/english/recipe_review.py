@@ -26,7 +26,7 @@ PHRASES = {
     "review_same_answers": (
         "in {count} of {rows} pairs both answers are the same, and nothing can be learned from them"
     ),
-    "review_one_sided": "all answers are marked {there}: KTO needs good and bad ones",
+    "review_one_sided": "all answers are marked {there}: KTO is made for good and bad ones; take a low learning rate",
     "review_lopsided": (
         "{good} good and {bad} bad answers: KTO's paper weighs them to between 1:1 and 4:3. Try kto.{name}={value:.2f}"
     ),
