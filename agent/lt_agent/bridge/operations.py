@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -9,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping
 
-from .. import __version__, locks, wakeups
+from .. import __version__, confided, locks, owners, wakeups
 from ..protocol.errors import LtError
 from ..protocol.paths import AttemptPaths, HostRoot, LeaseDir
 from .delivery import Delivery
@@ -44,10 +45,14 @@ class Operations:
             "unfollow": (AT_ONCE, self._unfollow),
             "hello": (ACTS, self._hello),
             "start": (ACTS, self._start),
+            "confide": (ACTS, self._confide),
             "jobs": (ACTS, self._jobs),
+            "records": (ASKS, self._records),
+            "adopt": (ACTS, self._adopt),
             "stop": (ACTS, self._stop),
             "save": (ACTS, self._save),
             "priority": (ACTS, self._priority),
+            "withdraw": (ACTS, self._withdraw),
             "pin": (ACTS, self._pin),
             "unpin": (ACTS, self._unpin),
             "have": (ASKS, self._have),
@@ -102,7 +107,9 @@ class Operations:
             raise LtError("bad_request", key="cursors" if not isinstance(cursors, dict) else "manifests")
         if not all(isinstance(value, int) for value in cursors.values()) or set(cursors) - set(STREAMS):
             raise LtError("bad_request", key="cursors")
-        self._delivery.follow(Follower(paths, cursors, [str(name) for name in known]))
+        owners.check(self._root, paths.job, self._owner)
+        names = [str(name) for name in known]
+        self._delivery.follow(Follower(paths, cursors, names, self._root.owner(paths.job), self._owner))
         return {}
 
     def _unfollow(self, request: Request) -> Any:
@@ -140,7 +147,19 @@ class Operations:
         from ..protocol.records import JobSpec, from_dict
         from ..start import start
 
-        return start(self._root, self._lease, from_dict(JobSpec, request.get("spec")), self._agent_dir)
+        spec = from_dict(JobSpec, request.get("spec"))
+        with owners.acting(self._root, spec.job, self._owner):
+            if request.get("secrets"):
+                # First, so that the dispatcher that finds the ticket has them. Without them the job waits, and says so.
+                with contextlib.suppress(LtError):
+                    confided.hand_over(self._root, self._lease, self._agent_dir, spec.job, request["secrets"])
+            return start(self._root, self._lease, spec, self._agent_dir)
+
+    def _confide(self, request: Request) -> Any:
+        paths = self._attempt(request)
+        with owners.acting(self._root, paths.job, self._owner):
+            confided.hand_over(self._root, self._lease, self._agent_dir, paths.job, request.get("secrets"))
+        return {}
 
     def _jobs(self, request: Request) -> Any:
         from ..start import summary
@@ -153,6 +172,18 @@ class Operations:
                 continue  # a folder without a readable spec is no attempt (yet)
         return found
 
+    def _records(self, request: Request) -> Any:
+        from ..recovery import records
+
+        jobs = request.get("jobs")
+        if not isinstance(jobs, list) or not all(isinstance(job, str) for job in jobs):
+            raise LtError("bad_request", key="jobs")
+        return records(self._root, jobs)
+
+    def _adopt(self, request: Request) -> Any:
+        expected = _text(request, "expected") or None
+        return owners.adopt(self._root, _text(request, "job"), self._owner, _text(request, "by"), expected)
+
     def _stop(self, request: Request) -> Any:
         from ..start import ensure_dispatcher
         from ..stopping import request_stop
@@ -160,7 +191,8 @@ class Operations:
         grace = request.get("grace")
         seconds = float(grace) if isinstance(grace, (int, float)) else None
         paths = self._current(request)
-        request_stop(paths, _text(request, "kind") or "stop", seconds, self._owner)
+        with owners.acting(self._root, paths.job, self._owner):
+            request_stop(paths, _text(request, "kind") or "stop", seconds, self._owner)
         if not paths.exit.exists() and not paths.supervisor.exists():
             ensure_dispatcher(self._root, self._lease, self._agent_dir)  # it is who ends what waits
         return {}
@@ -168,17 +200,30 @@ class Operations:
     def _priority(self, request: Request) -> Any:
         from ..priorities import set_priority
 
-        set_priority(self._lease, self._current(request), _number(request, "priority"))
+        paths = self._current(request)
+        with owners.acting(self._root, paths.job, self._owner):
+            set_priority(self._lease, paths, _number(request, "priority"))
         return {}
+
+    def _withdraw(self, request: Request) -> Any:
+        from ..withdrawing import withdraw
+
+        paths = self._attempt(request)
+        with owners.acting(self._root, paths.job, self._owner):
+            return {"withdrawn": withdraw(paths)}
 
     def _save(self, request: Request) -> Any:
         from ..stopping import request_save
 
-        request_save(self._attempt(request))
+        paths = self._attempt(request)
+        with owners.acting(self._root, paths.job, self._owner):
+            request_save(paths)
         return {}
 
     def _pin(self, request: Request) -> Any:
-        return self._pins.pin(self._attempt(request), _text(request, "name"))
+        paths = self._attempt(request)
+        owners.check(self._root, paths.job, self._owner)
+        return self._pins.pin(paths, _text(request, "name"))
 
     def _unpin(self, request: Request) -> Any:
         self._pins.unpin(_text(request, "job"), _number(request, "attempt"), _text(request, "name"))
@@ -207,7 +252,8 @@ class Operations:
         return {}
 
     def _remove(self, request: Request) -> Any:
-        remove_job(self._root, _text(request, "job"))
+        with owners.acting(self._root, _text(request, "job"), self._owner):
+            remove_job(self._root, _text(request, "job"))
         return {}
 
     def _facts(self, request: Request) -> Any:

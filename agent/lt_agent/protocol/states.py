@@ -32,6 +32,8 @@ STATES = (
 ENDED = frozenset({SUCCEEDED, FAILED, CANCELLED, TIMED_OUT, LOST})
 RESTING = ENDED | {PAUSED}  # nothing of the job runs or waits to run
 
+MOVED = "moved"  # the reason of an attempt that was taken back before it began: its job goes to another host
+
 PULL_STATES = ("none", "pending", "pulling", "pulled", "failed")
 
 _ORDER = (QUEUED, STAGING, WAITING, PREPARING, RUNNING, STOPPING)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..client import Client, Job
-from ..wording import phrase, say, state
+from ..client.models import as_dict
+from ..wording import phrase, placed, ranking, say, state
 from ..wording.say import reason, size
 from .common import Reading, json_option, seconds
 from .output import emit, emit_json, note
@@ -41,8 +42,12 @@ def submit(
 ) -> int:
     """Train by RECIPE (a gallery name or a file) on HOST; prints the job's name.
 
+    HOST may be `any`, `any:gpu=a100` (hosts with this label) or several names with commas between: the best of them is
+    taken, and another one if it is free first.
+
     \b
     lt submit a100 sft-lora datasets.0.path=train.jsonl train.learning_rate=1e-4
+    lt submit any sft-lora --dry-run
     lt submit local tiny-sft --follow
     """
     with Reading() as reading, Client(progress=reading.note) as client:
@@ -59,6 +64,7 @@ def submit(
 @click.option("--name", help="the job's name; without it one is made from the script's")
 @click.option("--python", "--env", "python", metavar="PATH", help="the interpreter that `python` means on the host")
 @click.option("--timeout", metavar="TIME", help="stop it after so long: 30m, 12h")
+@click.option("--secret", "secrets", multiple=True, metavar="NAME", help="a variable from your environment or keyring")
 @click.option("--folder", type=click.Path(path_type=Path), help="send this folder instead of the one you stand in")
 @click.option("--follow", "-f", is_flag=True, help="show the log until the job ends; Ctrl-C leaves it running")
 @click.option("--dry-run", is_flag=True, help="show what would be sent, submit nothing")
@@ -72,6 +78,7 @@ def run(
     name: str | None,
     python: str | None,
     timeout: str | None,
+    secrets: tuple[str, ...],
     wishes: Wishes,
     folder: Path | None,
     follow: bool,
@@ -100,11 +107,21 @@ def run(
                 name=name,
                 python=python,
                 timeout=length,
+                secrets=secrets,
                 wishes=wishes,
             )
             return _show_plan(plan, as_json)
         job = client.run(
-            host, argv, folder=folder, gpus=gpus, pull=pull, name=name, python=python, timeout=length, wishes=wishes
+            host,
+            argv,
+            folder=folder,
+            gpus=gpus,
+            pull=pull,
+            name=name,
+            python=python,
+            timeout=length,
+            secrets=secrets,
+            wishes=wishes,
         )
         return _submitted(client, job, follow, as_json)
 
@@ -114,6 +131,9 @@ def _submitted(client: Client, job: Job, follow: bool, as_json: bool) -> int:
         emit_json(job)
     else:
         emit(job.name)
+    ranks = client.ranking_of(job.id)
+    if ranks:
+        note(placed(ranks))
     reach = client.reachability().get(job.host)
     waits = reach is not None and reach.next_try_at is not None and reach.next_try_at > datetime.now(timezone.utc)
     if reach is not None and waits and reach.state in ("unreachable", "refused"):
@@ -131,6 +151,8 @@ def _show_plan(plan: Plan, as_json: bool) -> int:
         emit_json(plan)
         return 0
     emit(f"# {plan.name} on {plan.host}: {plan.gpus} GPU" + ("" if plan.gpus == 1 else "s"))
+    for line in ranking(as_dict(plan.ranking)):
+        emit(f"#   {line}")
     env = plan.env
     emit(f"# environment: {env.get('kind')} {env.get('python')} ({env.get('reason')})")
     for line in env.get("packages") or ():

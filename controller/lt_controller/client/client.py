@@ -15,6 +15,9 @@ from .audit import AuditCalls
 from .logins import LoginCalls
 from .models import Job
 from .queueing import QueueCalls
+from .recover import RecoverCalls
+from .secret import SecretCalls
+from .shells import ShellCalls
 from .views import ViewCalls
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from .wishing import Wishes
 
 
-class Client(LoginCalls, QueueCalls, ViewCalls, AuditCalls):
+class Client(LoginCalls, ShellCalls, QueueCalls, RecoverCalls, ViewCalls, SecretCalls, AuditCalls):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 
     Cheap to make. Use it as a context manager, from one thread at a time. Everything that can go wrong for a person
@@ -48,18 +51,17 @@ class Client(LoginCalls, QueueCalls, ViewCalls, AuditCalls):
         wishes: Wishes | None = None,
     ) -> Job:
         """Submits a recipe (a gallery name or a file) with `key=value` overrides; relative paths are from `folder`.
-        `wishes` are its priority, its retries and what it asks for beside GPUs.
+        `wishes` are its priority, its retries and what it asks for beside GPUs. `host` may leave the choice to lt:
+        `any`, `any:gpu=a100` (hosts with this label), or several names with commas between.
 
         Everything is checked and recorded before it returns; sending and training go on without this process.
         Raises LtError `bad_recipe{problems}`, `no_such_path`, `bad_dataset`, `no_such_host`, `not_enough_gpus`,
-        `name_taken`, and what a first look at the host raises.
+        `name_taken`, `no_host_fits{ranking}`, and what a first look at the host raises.
         """
-        from .planning import draft_recipe
-        from .wishing import wished
+        from .submitting import recipe_job
 
-        draft = draft_recipe(self, host, os.fspath(recipe), list(overrides), name, Path(folder or Path.cwd()))
-        draft = wished(self, draft, wishes)
-        return self._submit(draft.intent(), draft.name if name else None)
+        job = recipe_job(self, host, os.fspath(recipe), overrides, name, Path(folder or Path.cwd()), wishes)
+        return self._submit(job.intent(), job.name if name else None)
 
     def run(
         self,
@@ -72,21 +74,21 @@ class Client(LoginCalls, QueueCalls, ViewCalls, AuditCalls):
         name: str | None = None,
         python: str | None = None,
         timeout: float | None = None,
+        secrets: Sequence[str] = (),
         wishes: Wishes | None = None,
     ) -> Job:
         """Runs a command of yours on a host, in a copy of `folder` (default: where you stand) as it is now.
 
         `gpus`: how many to wait for (absent: one if the host has any); `pull`: patterns of files to bring home,
-        relative to the folder; `python`: the interpreter that `python` means there; `timeout` in seconds.
+        relative to the folder; `python`: the interpreter that `python` means there; `timeout` in seconds; `secrets`:
+        names of variables whose values come from this process's environment or the keyring.
         Raises LtError `folder_too_big` and as `submit`.
         """
-        from .planning import draft_command
-        from .wishing import wished
+        from .submitting import command_job
 
-        folder = Path(folder or Path.cwd())
-        draft = draft_command(self, host, list(argv), folder, gpus, list(pull), name, python, timeout)
-        draft = wished(self, draft, wishes)
-        return self._submit(draft.intent(), draft.name if name else None)
+        where = Path(folder or Path.cwd())
+        job = command_job(self, host, argv, where, gpus, pull, name, python, timeout, secrets, wishes)
+        return self._submit(job.intent(), job.name if name else None)
 
     def plan(
         self,
@@ -99,12 +101,10 @@ class Client(LoginCalls, QueueCalls, ViewCalls, AuditCalls):
         wishes: Wishes | None = None,
     ) -> Plan:
         """What `submit` would do, with every check it makes; writes nothing. Raises as `submit`."""
-        from .planning import draft_recipe
-        from .wishing import wished
+        from .submitting import recipe_job
 
-        folder = Path(folder or Path.cwd())
-        draft = draft_recipe(self, host, os.fspath(recipe), list(overrides), name, folder)
-        return wished(self, draft, wishes).plan(self)
+        where = Path(folder or Path.cwd())
+        return recipe_job(self, host, os.fspath(recipe), overrides, name, where, wishes).plan(self)
 
     def plan_run(
         self,
@@ -117,15 +117,14 @@ class Client(LoginCalls, QueueCalls, ViewCalls, AuditCalls):
         name: str | None = None,
         python: str | None = None,
         timeout: float | None = None,
+        secrets: Sequence[str] = (),
         wishes: Wishes | None = None,
     ) -> Plan:
         """What `run` would do. Raises as `run`."""
-        from .planning import draft_command
-        from .wishing import wished
+        from .submitting import command_job
 
-        folder = Path(folder or Path.cwd())
-        draft = draft_command(self, host, list(argv), folder, gpus, list(pull), name, python, timeout)
-        return wished(self, draft, wishes).plan(self)
+        where = Path(folder or Path.cwd())
+        return command_job(self, host, argv, where, gpus, pull, name, python, timeout, secrets, wishes).plan(self)
 
     # The controller
 
@@ -182,5 +181,6 @@ class Client(LoginCalls, QueueCalls, ViewCalls, AuditCalls):
     def _submit(self, intent: dict[str, object], unique_name: str | None) -> Job:
         spec = intent["spec"]
         assert isinstance(spec, dict)
+        self._submitting(intent)
         self._ask("submit", str(spec["job"]), intent, unique_name, host=str(intent["host"]))
         return next(iter(queries.find_jobs(self._db, str(spec["job"]))))

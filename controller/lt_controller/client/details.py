@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lt_inventory.model import Host
+    from lt_inventory.placement import Rank
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ class Plan:
     argv: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    ranking: tuple[Rank, ...] = ()  # of the hosts there was a choice of, the best first
 
     @property
     def size(self) -> int:

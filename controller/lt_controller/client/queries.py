@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _PLAIN = (
     *("id", "name", "host", "kind", "state", "owner", "recipe", "method", "reason", "message", "pull_state"),
-    *("attempt", "step", "total_steps", "exit_code", "priority", "place"),
+    *("attempt", "step", "total_steps", "exit_code", "priority", "place", "adopted_by"),
 )
 _JOB = ", ".join((*_PLAIN, "created_at", "started_at", "finished_at", "waits", "retry_at"))
 _LIVE = tuple(state for state in states.STATES if state not in states.ENDED)
@@ -27,7 +27,7 @@ def jobs(db: Reader, *, all: bool = False, host: str | None = None) -> list[Job]
     sql = f"SELECT {_JOB} FROM jobs WHERE removed=0"  # noqa: S608
     values: list[str] = []
     if not all:
-        sql += f" AND state IN ({','.join('?' * len(_LIVE))})"
+        sql += f" AND adopted_by IS NULL AND state IN ({','.join('?' * len(_LIVE))})"
         values += _LIVE
     if host is not None:
         sql += " AND host=?"
@@ -37,11 +37,20 @@ def jobs(db: Reader, *, all: bool = False, host: str | None = None) -> list[Job]
     return found + fresh
 
 
+def ranking(db: Reader, job: str) -> list[dict[str, Any]]:
+    """The ranking of hosts that the job was submitted with."""
+    row = db.row(
+        "SELECT json_extract(params, '$.ranking') AS ranking FROM intents WHERE kind='submit' AND job_id=?", (job,)
+    )
+    found = load(row["ranking"]) if row and row["ranking"] else None
+    return [rank for rank in found if isinstance(rank, dict)] if isinstance(found, list) else []
+
+
 def unfinished(db: Reader) -> bool:
     """Whether anything is left for a controller to do."""
     live = tuple(state for state in states.STATES if state not in states.RESTING)
     found = db.rows(
-        f"SELECT 1 FROM jobs WHERE removed=0 AND (state IN ({','.join('?' * len(live))})"  # noqa: S608
+        f"SELECT 1 FROM jobs WHERE removed=0 AND adopted_by IS NULL AND (state IN ({','.join('?' * len(live))})"  # noqa: S608
         " OR pull_state IN ('pending', 'pulling'))"
         " UNION ALL SELECT 1 FROM intents WHERE state IN ('pending', 'doing') LIMIT 1",
         live,

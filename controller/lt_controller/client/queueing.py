@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError
 
+from . import queries
 from .base import person
 from .jobs import JobCalls
 
@@ -18,6 +19,13 @@ MOST_PRIORITY = 100
 
 class QueueCalls(JobCalls):
     """The part of the client that speaks of waiting. What a job waits for is in `Job.place` and `Job.waits`."""
+
+    def ranking_of(self, ref: str) -> list[dict[str, Any]]:
+        """How the hosts stood when the job was submitted to `any` of them, the best first; empty for a job of one host.
+
+        Each is a `lt_inventory.placement.Rank` as a dictionary; `lt_controller.wording.ranking` says it.
+        """
+        return queries.ranking(self.reader, self.job(ref).id)
 
     def set_priority(self, ref: str, priority: int) -> Request:
         """Asks for another priority: of a waiting job at once, of a running one for its retries.

@@ -21,15 +21,17 @@ from lt_inventory.model import Host
 from .. import __version__, keychain
 from ..home import Home
 from ..journal import note
-from ..store import checkpoints, intents, jobs, transfers
+from ..store import checkpoints, choices, confided, intents, transfers
 from ..store.intents import Intent
 from ..store.writer import Writer
 from .answers import Answerer, Ask, Memory, slots_to
 from .keeper import Keeper
+from .moving import Mover
 from .offline import settle_removed
 from .server import Server, somebody_listens
 from .session import HostSession
 from .steps import SubmitStep, passed
+from .vault import Vault
 
 LINGER = 60.0  # seconds without work, listeners or questions before the controller leaves
 LOOK_EVERY = 5.0  # seconds: the floor under the wake-ups
@@ -46,7 +48,7 @@ class Controller:
         self._linger = linger
         self._wake = threading.Event()
         self._leaving = threading.Event()
-        self._lock_file = _take_lock(self._home)
+        self._lock_file = take_lock(self._home)
         self._started = time.time()
         self._active = time.monotonic()
         self._sessions: dict[str, HostSession] = {}
@@ -57,7 +59,9 @@ class Controller:
         self._writer = Writer(home.database, self._committed)
         self._server: Server | None = None
         self._memory = Memory(home)
+        self._vault = Vault()
         self._keeper = Keeper(home, self._writer)
+        self._mover = Mover(self._writer, self._look_at)
         self._writer.run("", transfers.forget_running)
 
     def run(self) -> None:
@@ -98,8 +102,11 @@ class Controller:
 
     def _reconcile(self) -> bool:
         hosts = self._read_hosts()
+        if self._vault.holds():
+            self._vault.keep_only(self._writer.run("", confided.with_a_use))
         for intent in self._writer.run("", intents.pending_submits):
             self._take(intent)
+        self._mover.look(hosts)
         wanted = self._writer.run("", _hosts_with_work)
         busy = wanted & hosts.keys()
         if self._hosts is not None:
@@ -123,7 +130,7 @@ class Controller:
     def _take(self, intent: Intent) -> None:
         passed(SubmitStep.SEEN, self._home.path)
         try:
-            self._writer.run("jobs", jobs.take_submit, intent.id, intent.params)
+            self._writer.run("jobs", choices.take_submit, intent.id, intent.params)
         except sqlite3.OperationalError:
             raise  # the database's trouble, not this job's
         except Exception as error:  # one that can't be read must not stop those after it
@@ -131,6 +138,11 @@ class Controller:
             self._writer.run("jobs", intents.failed, intent.id, known)
         else:
             passed(SubmitStep.TAKEN, self._home.path)
+
+    def _look_at(self, name: str) -> None:
+        session = self._session(name)
+        if session is not None:
+            session.ask("probe")  # nobody waits for the answer: what it finds is written down
 
     def _session(self, name: str) -> HostSession | None:
         """The host's session, started if need be; None if the inventory has no such host (any more)."""
@@ -143,7 +155,7 @@ class Controller:
                 session.close()  # its entry was edited: connect as it says now
             if host is None:
                 return None
-            session = HostSession(host, self._home, self._owner, self._writer, self._memory, after=session)
+            session = HostSession(host, self._home, self._owner, self._writer, self._memory, self._vault, after=session)
             self._sessions[name] = session
             session.start()
             return session
@@ -195,6 +207,9 @@ class Controller:
             return {}
         if op in ("processes", "holdings"):
             return self._ask(str(request.get("name")), op, question=True)
+        if op == "confide":
+            self._vault.give(request.get("job"), request.get("values"))
+            return {}
         if op == "stop":
             self.stop()
             return {}
@@ -292,7 +307,7 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return stat.st_mtime_ns, stat.st_ino
 
 
-def _take_lock(home: Home) -> int:
+def take_lock(home: Home) -> int:
     """The flock that makes this the one controller; waits for one that is leaving and answers no more.
 
     Raises BlockingIOError if another is at work.
@@ -322,6 +337,7 @@ def _host_from(value: dict[str, Any]) -> Host:
 
 def _hosts_with_work(db: sqlite3.Connection) -> set[str]:
     unfinished = db.execute(
-        "SELECT DISTINCT a.host FROM attempts a JOIN jobs j ON j.id = a.job_id WHERE a.exit IS NULL AND j.removed=0"
+        "SELECT DISTINCT a.host FROM attempts a JOIN jobs j ON j.id = a.job_id"
+        " WHERE a.exit IS NULL AND j.removed=0 AND j.adopted_by IS NULL"
     )
     return {row[0] for row in unfinished} | intents.hosts_asked(db) | checkpoints.hosts_waiting(db)

@@ -13,6 +13,7 @@ from lt_agent.protocol.records import ResumeFrom
 from ..store import checkpoints, intents, jobs, queue
 from ..store.intents import Intent
 from ..store.writer import Writer
+from . import moving
 from .link import BridgeLink
 from .offline import check_removable
 from .steps import AskStep, ResumeStep, StopStep, passed
@@ -56,6 +57,9 @@ class Requests:
             passed(ResumeStep.BEGUN, self._home)
         elif intent.kind == "priority":
             self._priority(intent, job)
+        elif intent.kind == "move":
+            self._cancel_staging(job.id, job.attempt)
+            moving.carry_out(intent, job.id, job.attempt, self._link, self._writer)
         elif intent.kind == "pull":
             self._writer.run("checkpoints", checkpoints.request, job.id, intent.params.get("names"))
         elif intent.kind == "remove":
@@ -100,10 +104,22 @@ class Requests:
                 raise
 
     def _remove(self, intent: Intent, job: jobs.Brief) -> None:
+        if intent.params.get("discard") and job.state not in states.RESTING and self._is_gone(job.id):
+            self._writer.run("jobs", jobs.remove, job.id)
+            return
         self._writer.run("", check_removable, intent)
         self._link.request("remove", timeout=600, job=job.id)
         passed(AskStep.REMOVE, self._home)
         self._writer.run("jobs", jobs.remove, job.id)
+
+
+    def _is_gone(self, job: str) -> bool:
+        """Whether the host has no folder of the job and, by a look at every process, nothing of it that runs.
+
+        No proof of how it ended (a disk may not be mounted), so it is asked only where a person gives it up.
+        """
+        record = self._link.request("records", jobs=[job]).get(job)
+        return isinstance(record, dict) and record.get("missing") is True and record.get("alive") == 0
 
 
 def _resume(db: sqlite3.Connection, intent: Intent) -> int:

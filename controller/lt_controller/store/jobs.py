@@ -86,6 +86,8 @@ def end_attempt(db: sqlite3.Connection, job: str, attempt: int, record: ExitReco
         "UPDATE attempts SET exit=?, finished_at=?, state=?, reason=? WHERE job_id=? AND attempt=?",
         (json.dumps(to_dict(record)), finished, record.state, plain(record.reason), job, attempt),
     )
+    if record.reason == states.MOVED:
+        return True  # of the attempt alone: the job goes on elsewhere (`choices.move`)
     db.execute(
         "UPDATE jobs SET state=?, reason=?, message=?, finished_at=?, exit_code=?,"
         " place=NULL, waits=NULL, retry_at=NULL WHERE id=? AND attempt=?",
@@ -180,11 +182,21 @@ def note(db: sqlite3.Connection, job: str, attempt: int, host: str, error: LtErr
         add_event(db, job, attempt, host, "note", error.as_dict())
 
 
+def forget_note(db: sqlite3.Connection, job: str, attempt: int) -> None:
+    """What was noted of a job that goes on is over."""
+    db.execute("UPDATE jobs SET message=NULL WHERE id=? AND attempt=? AND finished_at IS NULL", (job, attempt))
+
+
 def remove(db: sqlite3.Connection, job: str) -> None:
     """Forgets a job whose folder on the host is gone. Its row stays, marked, so that its name is never given again."""
     for table in ("logs", "metrics", "events", "checkpoints"):
         db.execute(f"DELETE FROM {table} WHERE job_id=?", (job,))  # noqa: S608
     db.execute("UPDATE jobs SET removed=1 WHERE id=?", (job,))
+
+
+def is_removed(db: sqlite3.Connection, job: str) -> bool:
+    """Whether a person has had the job forgotten here."""
+    return db.execute("SELECT 1 FROM jobs WHERE id=? AND removed=1", (job,)).fetchone() is not None
 
 
 class Unfinished(NamedTuple):
@@ -200,7 +212,7 @@ def unfinished(db: sqlite3.Connection, host: str) -> list[Unfinished]:
     """The attempts on `host` that have not ended as far as is known here, oldest job first."""
     rows = db.execute(
         "SELECT a.job_id, a.attempt, a.attempt = j.attempt, a.state FROM attempts a JOIN jobs j ON j.id = a.job_id"
-        " WHERE a.host=? AND a.exit IS NULL AND j.removed=0 ORDER BY a.job_id, a.attempt",
+        " WHERE a.host=? AND a.exit IS NULL AND j.removed=0 AND j.adopted_by IS NULL ORDER BY a.job_id, a.attempt",
         (host,),
     ).fetchall()
     return [Unfinished(row[0], row[1], bool(row[2]), row[3]) for row in rows]

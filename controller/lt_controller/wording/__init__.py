@@ -5,6 +5,20 @@
 
 from .exits import exit_code
 from .language import language
+from .ranking import placed, ranking
 from .say import Said, check, event, phrase, say, state, waits, why
 
-__all__ = ["Said", "check", "event", "exit_code", "language", "phrase", "say", "state", "waits", "why"]
+__all__ = [
+    "Said",
+    "check",
+    "event",
+    "exit_code",
+    "language",
+    "phrase",
+    "placed",
+    "ranking",
+    "say",
+    "state",
+    "waits",
+    "why",
+]

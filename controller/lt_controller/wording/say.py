@@ -16,6 +16,7 @@ from lt_agent.protocol.errors import LtError, error_from_dict
 from ..display import safe
 from .catalogue import Catalogue
 from .language import language
+from .ranking import placed, ranking
 
 _FOLDERS = {"en": "english", "zh": "chinese"}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
@@ -109,6 +110,8 @@ def event(code: str, params: Mapping[str, Any], lang: str | None = None) -> str:
         return say(dict(params), lang).message
     if code == "env":
         code = f"env_{params.get('state')}"
+    if code == "placed" and isinstance(params.get("ranking"), list):
+        return placed(params["ranking"], lang)
     if code in catalogue.EVENTS:
         return fill(catalogue.EVENTS[code], params)
     if code in catalogue.ERRORS:
@@ -223,6 +226,7 @@ def _details(params: Mapping[str, Any], lang: str) -> list[str]:
     for entry in params.get("biggest") or ():
         if isinstance(entry, Mapping):
             lines.append(fill(_catalogue(lang).PHRASES["big_entry"], entry))
+    lines += ranking([entry for entry in params.get("ranking") or () if isinstance(entry, Mapping)], lang)
     return lines
 
 
