@@ -28,6 +28,9 @@ def ps(everything: bool, host: str | None, as_json: bool) -> int:
         client.catch_up()
         jobs = client.jobs(all=everything, host=host, eta=True)
         if as_json:
+        if host is not None and not jobs:
+            client.host(host)  # a misspelt name has no jobs; who lists a host that was removed may see them still
+        others = client.other_jobs(host) if all_owners else []
             emit_json(jobs)
             return 0
         if not jobs and on_terminal():

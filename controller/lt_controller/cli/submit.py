@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lt_agent.protocol.errors import LtError
+
 from ..client import Client, Job
 from ..client.models import as_dict
 from ..wording import phrase, placed, ranking, say, state
@@ -51,6 +53,8 @@ def submit(
     lt submit local tiny-sft --follow
     """
     with Reading() as reading, Client(progress=reading.note) as client:
+        if not client.has_host(host) and client.has_host(recipe):
+            raise LtError("host_and_recipe_swapped", host=recipe, recipe=host)
         if dry_run:
             return _show_plan(client.plan(host, recipe, overrides, name=name, wishes=wishes), as_json)
         job = client.submit(host, recipe, overrides, name=name, wishes=wishes)

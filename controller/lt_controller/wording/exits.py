@@ -20,6 +20,7 @@ _EXITS = {
             "bad_time",
             "data_type_unknown",
             "no_such_method",
+            "host_and_recipe_swapped",
             "recipe_new_needs",
             "wrong_data",
             "empty_dataset",

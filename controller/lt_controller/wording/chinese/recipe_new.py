@@ -1,6 +1,10 @@
 """`lt recipe new`：提问与可能的错误。"""
 
 ERRORS = {
+    "host_and_recipe_swapped": (
+        "{host} 是主机，而 {recipe} 不是：主机写在前面。",
+        "lt submit {host} {recipe}",
+    ),
     "recipe_new_needs": (
         "没有终端就无法提问：缺少 {options}。",
         "各选项见 lt recipe new --help",

@@ -1,6 +1,10 @@
 """`lt recipe new`: its questions and what can go wrong."""
 
 ERRORS = {
+    "host_and_recipe_swapped": (
+        "{host} is a host, and {recipe} is none: the host comes first.",
+        "lt submit {host} {recipe}",
+    ),
     "recipe_new_needs": (
         "Without a terminal nothing can be asked: {options} is missing.",
         "lt recipe new --help tells the options",
