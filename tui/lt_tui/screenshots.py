@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +15,51 @@ from .app import LtApp
 from .places import Place
 
 _FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}\s*")
-_WAIT_SECONDS = 10.0
+_NAMES = re.compile(r"terminal-\d+")
+_WAIT_SECONDS = 60.0
+_STILL_SECONDS = 1.0  # without a change: then the picture is taken
 #: name → (place, keys pressed there)
 SHOTS: dict[str, tuple[Place, tuple[str, ...]]] = {
     "fleet": (Place("fleet"), ()),
     "host": (Place("host", "a100"), ()),
+    "processes": (Place("host", "a100"), ("2",)),
     "job": (Place("job", "qwen-sft-00"), ("S", "S")),
-    "log": (Place("job", "qwen-sft-00"), ("2",)),
+    "log": (Place("job", "qwen-sft-00"), ("2", "T")),
     "checkpoints": (Place("job", "qwen-sft-00"), ("4",)),
     "submit": (Place("submit"), ()),
+    "run": (Place("run"), ()),
     "queue": (Place("queue"), ()),
     "welcome": (Place("welcome"), ()),
 }
+CHINESE = ("fleet", "job")  # these in Chinese, too
+Prepare = Callable[[Any], None]
 
 
 def main() -> None:
-    """Reads the arguments and takes every picture, the fleet's in Chinese, too."""
+    """Reads the arguments and takes every picture."""
     parser = argparse.ArgumentParser(prog="python -m lt_tui.screenshots", description=__doc__)
     parser.add_argument("home", type=Path, help="an LT_HOME; python -m benchmarks.sample_fleet makes one to show")
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--size", default="120x34", help="columns x rows")
     options = parser.parse_args()
     width, _x, height = options.size.partition("x")
-    options.folder.mkdir(parents=True, exist_ok=True)
+    take_all(options.home, options.folder, (int(width), int(height)))
+
+
+def take_all(home: Path, folder: Path, size: tuple[int, int], prepare: Prepare = lambda _page: None) -> None:
+    """Writes `FOLDER/NAME.svg` and `NAME-zh.svg`; `prepare` may give a screen what no controller is there to tell."""
+    folder.mkdir(parents=True, exist_ok=True)
     for language in ("en", "zh"):
         i18n.switch(language)
         for name, (place, keys) in SHOTS.items():
-            if language == "en" or name in ("fleet", "job"):
+            if language == "en" or name in CHINESE:
                 suffix = "" if language == "en" else f"-{language}"
-                picture = asyncio.run(take(options.home, place, keys, (int(width), int(height))))
-                (options.folder / f"{name}{suffix}.svg").write_text(picture, encoding="utf-8")
+                picture = asyncio.run(take(home, place, keys, size, prepare))
+                (folder / f"{name}{suffix}.svg").write_text(picture, encoding="utf-8")
 
 
-async def take(home: Path, place: Place, keys: tuple[str, ...], size: tuple[int, int]) -> str:
-    """One screen as SVG."""
+async def take(home: Path, place: Place, keys: tuple[str, ...], size: tuple[int, int], prepare: Prepare) -> str:
+    """One screen as SVG, once it has come to rest."""
     glyphs.use("unicode")
     language = i18n.current()
     app = LtApp(home, keep_controller=False)
@@ -57,24 +70,35 @@ async def take(home: Path, place: Place, keys: tuple[str, ...], size: tuple[int,
         page: Any = app.page
         if place.kind != "welcome":
             await _until(pilot, lambda: page.data is not None)
-        await pilot.pause(0.3)
+        prepare(page)
+        await _rest(pilot)
         for key in keys:
             await pilot.press(key)
-            await pilot.pause(0.3)
-        return without_fonts(app.export_screenshot(title="lt"))
+        await _rest(pilot)
+        return plain(app.export_screenshot(title="lt"))
 
 
-def without_fonts(svg: str) -> str:
-    """The picture with the reader's own monospaced font."""
-    return _FONT_FACE.sub("", svg).replace("Fira Code", "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas")
+def plain(svg: str) -> str:
+    """The picture with the reader's own monospaced font, and with names that are the same each time."""
+    svg = _NAMES.sub("terminal", _FONT_FACE.sub("", svg))
+    return svg.replace("Fira Code", "ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas")
 
 
-async def _until(pilot: Any, check: Any) -> None:
-    for _beat in range(int(_WAIT_SECONDS / 0.05)):
-        if check():
-            return
+async def _rest(pilot: Any) -> None:
+    seen, since = "", time.monotonic()
+    deadline = since + _WAIT_SECONDS
+    while time.monotonic() - since < _STILL_SECONDS and time.monotonic() < deadline:
         await pilot.pause(0.05)
-    raise TimeoutError("the screen was not read")
+        if (now := pilot.app.export_screenshot()) != seen:
+            seen, since = now, time.monotonic()
+
+
+async def _until(pilot: Any, check: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _WAIT_SECONDS
+    while not check():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the screen was not read")
+        await pilot.pause(0.05)
 
 
 if __name__ == "__main__":
