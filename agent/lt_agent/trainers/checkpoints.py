@@ -11,7 +11,7 @@ from lt_agent.protocol.files import read_json, write_json
 
 from .failures import TrainingFailure
 from .job import Resume, WorkerJob
-from .parallel import DEEPSPEED, strategy
+from .parallel import DEEPSPEED, FSDP, strategy
 
 NOTE = "lt.json"
 """In every checkpoint and final model: the recipe, the versions, the data's digest, and how far it was."""
@@ -20,8 +20,8 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "adapter_model.
 _UNWANTED = ("training_args.bin", "README.md")  # a pickle that nothing reads; a model card nobody wrote
 
 
-def missing_state(folder: Path, processes: int, method: str = "") -> list[str]:
-    """The names of what an exact resume of that method by that many processes needs and `folder` lacks.
+def missing_state(folder: Path, processes: int, recipe: Mapping[str, Any]) -> list[str]:
+    """The names of what an exact resume of that recipe by that many processes needs and `folder` lacks.
 
     transformers goes on without optimizer, scheduler or random state and says nothing: other numbers come out.
     """
@@ -32,7 +32,8 @@ def missing_state(folder: Path, processes: int, method: str = "") -> list[str]:
         absent.append("optimizer.pt")
     absent += [name for name in ("scheduler.pt", "trainer_state.json") if not (folder / name).is_file()]
     own = ["rng_state.pth"] if processes == 1 else [f"rng_state_{rank}.pth" for rank in range(processes)]
-    own += [f"ppo_{rank}.safetensors" for rank in range(processes)] if method == "ppo" else []
+    own += [f"ppo_{rank}.safetensors" for rank in range(processes)] if recipe.get("method") == "ppo" else []
+    own += ["pytorch_model_fsdp.bin"] if strategy(recipe) == FSDP else []
     return absent + [name for name in own if not (folder / name).is_file()]
 
 
@@ -57,7 +58,7 @@ def check_resume(resume: Resume, processes: int, recipe: Mapping[str, Any]) -> d
         )
     if not resume.path.is_dir():
         raise TrainingFailure("resume_incomplete", f"there is no checkpoint at {resume.path}")
-    absent = missing_state(resume.path, processes, str(recipe.get("method")))
+    absent = missing_state(resume.path, processes, recipe)
     if absent:
         raise TrainingFailure(
             "resume_incomplete",

@@ -164,11 +164,13 @@ def test_a_save_request_is_answered_once(tmp_path: Path) -> None:
 def test_missing_state_names_what_an_exact_resume_needs(tmp_path: Path) -> None:
     for name in ("adapter_model.safetensors", "optimizer.pt", "scheduler.pt", "trainer_state.json", "rng_state.pth"):
         (tmp_path / name).touch()
-    assert missing_state(tmp_path, 1) == []
-    assert missing_state(tmp_path, 2) == ["rng_state_0.pth", "rng_state_1.pth"]
+    assert missing_state(tmp_path, 1, {}) == []
+    assert missing_state(tmp_path, 2, {}) == ["rng_state_0.pth", "rng_state_1.pth"]
+    assert missing_state(tmp_path, 1, {"method": "ppo"}) == ["ppo_0.safetensors"]
+    assert missing_state(tmp_path, 1, {"parallel": {"strategy": "fsdp"}}) == ["pytorch_model_fsdp.bin"]
     (tmp_path / "adapter_model.safetensors").rename(tmp_path / "pytorch_model.bin")
     (tmp_path / "scheduler.pt").unlink()
-    assert missing_state(tmp_path, 1) == ["weights (safetensors)", "scheduler.pt"]
+    assert missing_state(tmp_path, 1, {}) == ["weights (safetensors)", "scheduler.pt"]
 
 
 @pytest.mark.parametrize(
