@@ -1,4 +1,4 @@
-"""`python -m benchmarks.pictures FOLDER`: the docs' pictures of the terminal UI, of a sample fleet at a fixed moment."""
+"""`python -m benchmarks.pictures FOLDER`: the docs' pictures of the terminal UI, a sample fleet at a fixed moment."""
 
 from __future__ import annotations
 

@@ -73,9 +73,10 @@ class JobActs(Page):
             self.lt.go(Place("job", chosen[0].name))
 
     def action_shell(self) -> None:
-        """A shell on the host, in this terminal."""
+        """A shell on the host, in this terminal; for one job, in its folder."""
         if name := self.shell_host():
-            open_shell(self.lt, name)
+            found = self.targets()
+            open_shell(self.lt, name, found[0].id if len(found) == 1 and found[0].host == name else "")
 
 
 def do_with_jobs(app: LtApp, act: str, jobs: Sequence[Job]) -> None:
@@ -115,12 +116,12 @@ def _ask(app: LtApp, act: str, jobs: Sequence[Job]) -> None:
     app.run_worker(run(), group="acts", exit_on_error=False)
 
 
-def open_shell(app: LtApp, host: str) -> None:
-    """Leaves the screen to `ssh` until it ends."""
+def open_shell(app: LtApp, host: str, job: str = "") -> None:
+    """Leaves the screen to `ssh` until it ends: a shell on the host, in the job's folder where one is meant."""
 
     async def run() -> None:
         try:
-            argv = await app.ask(lambda client: client.shell_argv(host))
+            argv = await app.ask(lambda client: _shell(client, host, job))
         except LtError as error:
             app.refuse(error)
             return
@@ -135,6 +136,16 @@ def open_shell(app: LtApp, host: str) -> None:
             app.tell(_("ssh could not reach {host}", host=host), severity="warning")
 
     app.run_worker(run(), group="shell", exit_on_error=False)
+
+
+def _shell(client: Client, host: str, job: str) -> list[str]:
+    if job:
+        try:
+            return client.job_shell_argv(job)
+        except LtError as error:
+            if error.code != "job_not_there":
+                raise
+    return client.shell_argv(host)  # its folder is not there yet, or there is no job
 
 
 def named_act(app: LtApp, name: str) -> None:

@@ -55,10 +55,11 @@ class HelpScreen(Page):
         lines += [_pair(*item) for item in everywhere]
         lines += [(("", ""),), ((_("After :"), "head bold"),), (("", ""),)]
         lines += [
-            _pair(":fleet :queue :recipes :data :events :settings :help", _("open a screen")),
+            _pair(":fleet :run :queue :recipes :data :events :settings :help", _("open a screen")),
             _pair(":host a100   :job qwen", _("open a host or a job; any unique beginning will do")),
             _pair(":submit a100", _("a new job on that host")),
             _pair(":add :import :demo :quit", _("acts")),
+            _pair(":lt doctor   :lt audit", _("commands of the command line, in this terminal")),
         ]
         lines += [(("", ""),), ((_("After /"), "head bold"),), (("", ""),)]
         lines += [

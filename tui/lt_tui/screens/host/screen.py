@@ -18,7 +18,7 @@ from lt_controller.client.holdings import Holding, Holdings, Process
 from lt_controller.client.views import Snapshot
 from lt_controller.client.words import LtError
 
-from ...acts import JobActs
+from ...acts import JobActs, open_shell
 from ...host_acts import edit_host, remove_host, trust_host
 from ...i18n import _
 from ...logins import log_in
@@ -205,9 +205,9 @@ class HostScreen(JobActs):
         """The marked jobs, or the one under the cursor."""
         return self.query_one("#host-jobs", Table).chosen
 
-    def shell_host(self) -> str:
-        """This one."""
-        return self.place.name
+    def action_shell(self) -> None:
+        """On this host, whatever job the cursor stands on."""
+        open_shell(self.lt, self.place.name)
 
     def on_table_opened(self, event: Table.Opened) -> None:
         """Enter: the job, also of a process or an event."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from textual import work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
 from lt_controller.client import Client
@@ -15,7 +17,9 @@ from lt_controller.client.words import LtError
 from ...i18n import _
 from ...page import Page
 from ...places import Place
+from ...terminal import run_lt
 from ...text import Span
+from ...widgets.asking import Ask
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
 from ...widgets.table import Column, Table
 
@@ -25,6 +29,10 @@ class RecipesScreen(Page):
 
     CSS_PATH = "recipes.tcss"
     EVERY = 0
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "new", "New from this", id="recipe.new"),
+        Binding("v", "check", "Check", id="recipe.check"),
+    ]
 
     def compose(self) -> ComposeResult:
         """A list, and the text of the one under the cursor."""
@@ -53,6 +61,29 @@ class RecipesScreen(Page):
     def on_table_highlighted(self) -> None:
         """Another one: its text."""
         self._text()
+
+    def action_new(self) -> None:
+        """A file of one's own that begins as this one; it is edited in an editor."""
+        recipe: RecipeInfo | None = self.query_one(Table).current
+        if recipe is None:
+            return
+        base = str(recipe.path) if recipe.own else recipe.name
+
+        def named(file: str | None) -> None:
+            if file and file.strip():
+                run_lt(self.lt, ["recipe", "new", file.strip(), "--from", base])
+                self.reread()
+
+        note = _("It is written where you stand; change it in an editor, then submit it by its name.")
+        self.app.push_screen(
+            Ask(_("A new recipe from {name}", name=recipe.name), f"my-{recipe.name}.yaml", note), named
+        )
+
+    def action_check(self) -> None:
+        """Every problem of this recipe and its data, with file and line."""
+        recipe: RecipeInfo | None = self.query_one(Table).current
+        if recipe is not None:
+            run_lt(self.lt, ["recipe", "check", str(recipe.path) if recipe.own else recipe.name])
 
     @work(exclusive=True, exit_on_error=False)
     async def _text(self) -> None:
