@@ -38,7 +38,8 @@ class Confided:
 
     def __init__(self, lease: LeaseDir) -> None:
         self._values: dict[str, dict[str, str]] = {}
-        self._since: dict[str, float] = {}
+        self._since: dict[str, float] = {}  # when each was told, or was seen to be of use
+        self._awaited: set[str] = set()  # jobs whose ticket has not come yet
         self._told: set[tuple[str, int]] = set()
         self._socket = _listen(_place(lease))
 
@@ -65,6 +66,8 @@ class Confided:
                     continue
                 procs.keep_memory_private()
                 self._values.setdefault(job, {}).update(values)
+                if job not in self._since:
+                    self._awaited.add(job)
                 self._since[job] = time.monotonic()
                 news = True
                 connection.sendall(b"!")
@@ -93,15 +96,18 @@ class Confided:
         return {name: values[name] for name in ticket.secrets if name in values}
 
     def keep_only(self, jobs: Collection[str]) -> None:
-        """Forgets the secrets of all other jobs, except where a ticket may be about to come."""
+        """Forgets the secrets of all other jobs, except where a ticket, or that of a retry, may be about to come."""
         now = time.monotonic()
-        for job in [job for job in self._values if job not in jobs and now - self._since[job] > EXPECTED]:
+        self._awaited -= set(jobs)
+        self._since.update({job: now for job in self._since if job in jobs})
+        for job in [job for job, since in self._since.items() if now - since > EXPECTED]:
             del self._values[job], self._since[job]
+            self._awaited.discard(job)
 
     def expects(self) -> bool:
         """Whether a ticket may be about to come for what was told: a reason to stay."""
         now = time.monotonic()
-        return any(now - since <= EXPECTED for since in self._since.values())
+        return any(now - self._since[job] <= EXPECTED for job in self._awaited)
 
     def forget(self) -> None:
         """Drops everything: in a child, which is to hold no more than its own."""

@@ -21,7 +21,8 @@ from ..home import Home
 from ..store.audit import record
 
 MASK = "***"
-_TELLING = r"(?:token|secret|passw|passphrase|api[_-]?key|credential)"
+_TELLING = r"(?:token|secret|password|passwd|passphrase|api[_-]?key|credentials?)"
+_TELLING = rf"(?<![a-z]){_TELLING}(?![a-z])"  # whole words: --max-tokens and tokenizer.path hold none
 _ASSIGNED = re.compile(rf"(?i)^(--?)?([\w.-]*{_TELLING}[\w.-]*)=(.*)$", re.DOTALL)
 _OPTION = re.compile(rf"(?i)^--?[\w-]*{_TELLING}[\w-]*$")
 _LOGIN = re.compile(r"(://)[^/@\s]+@")
@@ -97,8 +98,13 @@ def masked(value: Any) -> Any:
     return _LOGIN.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
 
 
+def tells(name: str) -> bool:
+    """Whether a variable or an option of this name is likely to hold a secret."""
+    return _OPTION.match(f"--{name}") is not None
+
+
 def _tells(key: object, value: Any) -> bool:
-    return isinstance(value, str) and _OPTION.match(f"--{key}") is not None
+    return isinstance(value, str) and tells(str(key))
 
 
 def _masked_words(words: Sequence[str]) -> list[str]:

@@ -206,6 +206,7 @@ class JobCalls(Connected):
                 known = [c.name for c in usable]
                 raise LtError("no_such_checkpoint", job=job.name, name=str(from_step), known=known)
         wanted = None if from_step is None else str(from_step)
+        self._confide_again(job.id)
         return self._ask("resume", job.id, {"from": wanted, "by": person()}, host=job.host)
 
     def save(self, ref: str) -> Request:
@@ -242,6 +243,9 @@ class JobCalls(Connected):
         if not job.resting and not (discard and not self.has_host(job.host)):
             raise LtError("job_alive", job=job.name, state=job.state)
         return self._ask("remove", job.id, {"discard": discard, "by": person()}, host=job.host)
+
+    def _confide_again(self, job: str) -> None:
+        """Gives a job's secrets again before its next attempt (`SecretCalls`)."""
 
     def _control(self, kind: str, ref: str, grace: float | None) -> Request:
         job = self.job(ref)

@@ -6,7 +6,7 @@ import getpass
 import re
 import socket
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,19 +111,20 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
         gpus=loaded.resources.gpus,
         env=env,
         variables=_variables(info, loaded.env.variables),
+        secrets=needed(loaded.secrets),
         data=tuple(DataLink(item.name, item.digest) for item in data),
         stop_grace=loaded.stop_grace,
         timeout=loaded.timeout,
         save_total_limit=loaded.save.save_total_limit,
         disk_floor=loaded.resources.disk_floor,
-        created_at=time.time(),
-        submitted_from=_person(),
-    )
         gpu_memory=loaded.resources.gpu_memory,
         cpus=loaded.resources.cpus,
         disk=loaded.resources.disk,
         retries=loaded.retries,
         retry_wait=loaded.retry_wait,
+        created_at=time.time(),
+        submitted_from=_person(),
+    )
     shown = with_paths(loaded, {item.key: str(item.path) for item in found})
     return Draft(host, spec, tuple(data), None, loaded.save.pull, title, shown, _notes(data))
 
@@ -138,6 +139,7 @@ def draft_command(
     name: str | None,
     python: str | None,
     timeout: float | None,
+    secrets: Sequence[str] = (),
 ) -> Draft:
     """A command's job. Raises LtError as `Client.run` says."""
     from lt_recipes.environments import Asked
@@ -163,6 +165,7 @@ def draft_command(
         gpus=gpus,
         env=env,
         variables=_variables(info),
+        secrets=needed(secrets),
         code=DataLink(code.name, code.digest),
         outputs=tuple(outputs),
         stop_grace=COMMAND_GRACE,
@@ -186,6 +189,15 @@ def check_room(info: HostInfo, facts: Mapping[str, Any], gpus: int) -> None:
     slots = info.host.slots or max(1, there)
     if max(1, gpus) > slots:
         raise LtError("not_enough_slots", host=info.name, asked=gpus, slots=slots)
+
+
+def needed(names: Sequence[str]) -> tuple[str, ...]:
+    """Secrets' names, once each of them is known to have a value here. Raises LtError `bad_secret_name`,
+    `secret_missing`."""
+    from .secret import check_names, present
+
+    present(check_names(names))
+    return check_names(names)
 
 
 def check_outputs(patterns: Iterable[str]) -> None:

@@ -127,7 +127,10 @@ def _check_database(home: Home) -> None:
 
 def _start(home: Home) -> subprocess.Popen[bytes]:
     # Started from inside a job it must not carry the job's marker: the job's end would be its end, too.
-    environment = {key: value for key, value in os.environ.items() if key not in JOB_VARIABLES}
+    # What looks like a secret stays here: the controller's environment is that of its helpers and of host `local`.
+    from .acts import tells
+
+    environment = {key: value for key, value in os.environ.items() if key not in JOB_VARIABLES and not tells(key)}
     with contextlib.suppress(OSError):
         if home.controller_log.stat().st_size > LOG_LIMIT:
             home.controller_log.replace(home.controller_log.with_suffix(".log.1"))

@@ -23,6 +23,7 @@ from .intake import Intake
 from .requests import Requests
 from .staging import Snapshot, Stager
 from .steps import StreamStep, SubmitStep, passed
+from .vault import Confiding, Vault
 
 STAGERS = 2  # transfers to one host at a time
 # Tried again at the next connection, whose backoff is theirs as well.
@@ -40,6 +41,7 @@ class Dispatch:
         connected: Connected,
         intake: Intake,
         poke: Callable[[], None],
+        vault: Vault | None = None,
     ) -> None:
         self._host = host
         self._home = home
@@ -50,6 +52,7 @@ class Dispatch:
         self._intake = intake
         self._poke = poke
         self._stager = Stager(host.name, home.path, writer, connected.link, connected.bulk)
+        self._confiding = Confiding(host.name, writer, connected.link, vault or Vault())
         self._requests = Requests(writer, connected.link, home.path, self._cancel_staging)
         self._pool = ThreadPoolExecutor(STAGERS, thread_name_prefix=f"stage-{host.name}")
         self._staging: dict[tuple[str, int], threading.Event] = {}
@@ -59,6 +62,7 @@ class Dispatch:
     def pass_once(self) -> bool:
         """Does what is due; whether anything is left that will be."""
         asked = self._requests.carry_out(self._host.name)
+        self._confiding.bring_missing()
         left = self._writer.run("", jobs.unfinished, self._host.name)
         for attempt in left:
             if attempt.newest and attempt.state in (states.QUEUED, states.STAGING):
@@ -142,7 +146,8 @@ class Dispatch:
     def _start(self, attempt: Unfinished, order: Order) -> None:
         key = (attempt.job, attempt.attempt)
         try:
-            self._link.request("start", spec=to_dict(order.spec))
+            secrets = self._confiding.with_start(order.spec.job, order.spec.secrets)
+            self._link.request("start", spec=to_dict(order.spec), **secrets)
         except LtError as error:
             if error.code in TRANSIENT:
                 raise

@@ -24,6 +24,7 @@ from .errands import Errand, Errands
 from .intake import Intake
 from .offline import settle_unreachable
 from .pulling import Pulling
+from .vault import Vault
 
 IDLE = 120.0  # seconds without work before a connection is given up; one that a person made is kept for longer
 PASS_EVERY = 10.0  # seconds between two looks at what is due: the floor under the wake-ups
@@ -47,16 +48,18 @@ class HostSession(threading.Thread):
         owner: str,
         writer: Writer,
         memory: Memory,
+        vault: Vault,
         after: threading.Thread | None = None,
     ) -> None:
-        """`memory`: what people answered to logins. `after`: the session that this one replaces; two at once would
-        write into the same staging folders."""
+        """`memory`: what people answered to logins; `vault`: the jobs' secrets. `after`: the session that this one
+        replaces; two at once would write into the same staging folders."""
         super().__init__(name=f"host-{host.name}", daemon=True)
         self.host = host
         self._home = home
         self._owner = owner
         self._writer = writer
         self._memory = memory
+        self._vault = vault
         self._errands = Errands(host, home, writer, memory)
         self._wake = threading.Event()
         self._after = after
@@ -189,7 +192,7 @@ class HostSession(threading.Thread):
             raise connected.link.ended
 
     def _work(self, connected: Connected, intake: Intake) -> None:
-        dispatch = Dispatch(self.host, self._home, self._writer, connected, intake, self.poke)
+        dispatch = Dispatch(self.host, self._home, self._writer, connected, intake, self.poke, self._vault)
         puller = Pulling(self.host.name, self._home, self._writer, connected, self.poke)
         try:
             while connected.link.ended is None and not self._errands.renew and not self._closing.is_set():

@@ -117,6 +117,7 @@ def test_acts_are_found_by_kind_and_person(client: Client) -> None:
         (["run", "box", "--", "env", "MY_PASSWORD=x y", "train"], "env 'MY_PASSWORD=***' train"),
         (["run", "box", "--secret", "HF_TOKEN", "--", "a"], "run box --secret HF_TOKEN -- a"),
         (["run", "box", "--secret=HF_TOKEN"], "run box --secret=HF_TOKEN"),
+        (["run", "box", "--", "gen", "--max-tokens", "5", "tokenizer=x"], "gen --max-tokens 5 tokenizer=x"),
         (["host", "edit", "box", "--env", "PLAIN=value"], "--env 'PLAIN=***'"),
         (["host", "edit", "box", "--env=PLAIN=value"], "'--env=PLAIN=***'"),
         (["host", "edit", "box", "--proxy", "http=http://me:pw@proxy:3128"], "'http=http://***@proxy:3128'"),
