@@ -39,6 +39,7 @@ COMMANDS = {
     "recipe": ("recipe", "recipe", "the gallery, and recipes of yours: ls, show, check, new"),
     "data": ("data", "data", "the snapshots of data and code, and the hosts that have them"),
     "controller": ("controller", "controller", "the background process: run, start, status, stop"),
+    "secret": ("secret", "secret", "tokens that jobs need, in the system's keyring: set, ls, rm, give"),
     "audit": ("audit", "audit", "who did what, when, by which command; --verify"),
     "doctor": ("doctor", "doctor", "what is fit on this machine, and what is not"),
     "demo": ("demo", "demo", "train a tiny model for real, end to end, on this machine"),

@@ -15,7 +15,7 @@ from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
 from lt_agent.protocol.states import STATES
 
-from ..store import checkpoints, hosts, jobs, queue, streams
+from ..store import checkpoints, confided, hosts, jobs, queue, streams
 from ..store.times import iso
 from ..store.writer import Writer
 from .line_news import checked_line
@@ -97,6 +97,8 @@ class Intake:
         elif stream == "events":
             news = (job, attempt, self._host, offset, data, self.clock)
             future = self._add("jobs", _take_events, *news, weight=len(data))
+            if b'"needs_secret"' in data:  # it may be known here
+                future.add_done_callback(lambda _: self._on_news())
         elif stream in ("metrics", "samples"):
             points = (job, attempt, stream, offset, data, self.clock)
             future = self._add("metrics", streams.add_metrics, *points, weight=len(data))
@@ -152,6 +154,8 @@ def _take_events(
                 jobs.set_state(db, job, attempt, state, said, iso(when))
         elif code == "plan" and is_count(params.get("total_steps")):
             jobs.set_total_steps(db, job, attempt, params["total_steps"])
+        elif code in ("needs_secret", "secrets_here"):
+            confided.set_needed(db, job, attempt, code == "needs_secret")
 
 
 def _take_exit(
