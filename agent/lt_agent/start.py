@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import locks, tickets, wakeups
+from . import locks, owners, tickets, wakeups
 from .events import Events, last_state
 from .machine import open_lease_dir, place
 from .priorities import read_priority
@@ -125,7 +125,7 @@ def ensure_dispatcher(root: HostRoot, lease: LeaseDir, agent_dir: Path) -> None:
 
 def summary(attempt: AttemptPaths) -> dict[str, Any]:
     """What a controller wants to know at a glance:
-    `{job, attempt, name, owner, kind, state, reason, exit, manifests}`.
+    `{job, attempt, name, owner, by, kind, state, reason, exit, manifests}`.
 
     `exit` is the exit record or None; `manifests` are the names of complete checkpoints.
     Raises LtError `no_such_job` if there is no spec, ValueError if a record is torn.
@@ -138,11 +138,14 @@ def summary(attempt: AttemptPaths) -> dict[str, Any]:
     else:
         said = str(last_state(attempt).get("state", states.WAITING))
         state, reason = (said if said in states.STATES and said not in states.RESTING else states.RUNNING), ""
+    # A folder among those of its job: who has adopted it stands beside.
+    whose = owners.read_adoption(attempt.path.parent / "owner.json") or {}
     return {
         "job": attempt.job,
         "attempt": attempt.attempt,
         "name": spec.name,
-        "owner": spec.owner,
+        "owner": whose.get("owner", spec.owner),
+        "by": whose.get("by", spec.submitted_from),
         "kind": spec.kind,
         "state": state,
         "reason": reason,

@@ -84,14 +84,25 @@ class Delivery:
         now = time.monotonic()
         if now >= self._next_floor:
             self._next_floor = now + FLOOR
-            for key in self._followers:
-                self._ready.setdefault(key, None)
+            for key, follower in list(self._followers.items()):
+                if not self._given_up(key, follower):
+                    self._ready.setdefault(key, None)
         for key in [key for key, due in self._due.items() if due <= now]:
             del self._due[key]
             self._ready.setdefault(key, None)
         while self._ready and self._outbox.has_room:
             key, _ = self._ready.popitem(last=False)
             self._serve(key, self._followers[key])
+
+    def _given_up(self, key: Key, follower: Follower) -> bool:
+        """Tells a controller whose job another has adopted, and follows it no more."""
+        record = follower.adopted()
+        if record is None:
+            return False
+        news = {"type": "adopted", "job": key[0], "attempt": key[1], "owner": record["owner"]}
+        self._outbox.send({**news, "by": str(record.get("by", ""))})
+        self.unfollow(*key)
+        return True
 
     def _serve(self, key: Key, follower: Follower) -> None:
         try:

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping
 
+from ..owners import read_adoption
 from ..protocol.files import read_json
 from ..protocol.paths import AttemptPaths
 from ..protocol.states import RESTING
@@ -30,8 +31,18 @@ class Follower:
     last: after it every stream has been sent to its end.
     """
 
-    def __init__(self, paths: AttemptPaths, cursors: Mapping[str, int], known: Iterable[str]) -> None:
+    def __init__(
+        self,
+        paths: AttemptPaths,
+        cursors: Mapping[str, int],
+        known: Iterable[str],
+        adoption: Path | None = None,
+        owner: str = "",
+    ) -> None:
+        """`adoption` is the file that says who has adopted the job; `owner` is for whom it is followed."""
         self.paths = paths
+        self._adoption = adoption
+        self._owner = owner
         self.done = False
         self._offsets = {name: max(0, int(cursors.get(name, 0))) for name in STREAMS}
         self._files: dict[str, Path] = {
@@ -50,6 +61,13 @@ class Follower:
     def folders(self) -> list[Path]:
         """The folders whose changes are news."""
         return [self.paths.path, self.paths.manifests]
+
+    def adopted(self) -> dict[str, Any] | None:
+        """The record of its adoption by somebody else than the one it is followed for; a stat where there is none."""
+        if self._adoption is None or not os.path.exists(self._adoption):
+            return None
+        record = read_adoption(self._adoption)
+        return record if record is not None and record["owner"] != self._owner else None
 
     @property
     def settling(self) -> bool:

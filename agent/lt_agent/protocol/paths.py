@@ -54,6 +54,10 @@ class HostRoot:
             raise LtError("bad_job_id", job=job, attempt=attempt)
         return AttemptPaths(self.jobs / job / str(attempt), job, attempt)
 
+    def owner(self, job: str) -> Path:
+        """`jobs/<ULID>/owner.json`: who has adopted the job; absent while it is its submitter's."""
+        return self.attempt(job, 1).path.parent / "owner.json"
+
     def attempts(self, job: str | None = None) -> list[AttemptPaths]:
         """All attempts here (or of one job), oldest first; folders that are none are passed over."""
         found = []

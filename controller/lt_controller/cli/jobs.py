@@ -21,23 +21,29 @@ HEADINGS = ("JOB", "HOST", "STATE", "STEP", "LEFT", "HOME", "AGE", "WHY")
 @click.command()
 @click.option("--all", "-a", "everything", is_flag=True, help="ended jobs, too")
 @click.option("--host", help="of this host alone")
+@click.option("--all-owners", is_flag=True, help="below them other laptops' jobs on our hosts, as last seen")
 @json_option
-def ps(everything: bool, host: str | None, as_json: bool) -> int:
+def ps(everything: bool, host: str | None, all_owners: bool, as_json: bool) -> int:
     """The jobs and how far they are, oldest first. A host that does not answer is shown as that, beside the job."""
     with Client() as client:
         client.catch_up()
         jobs = client.jobs(all=everything, host=host, eta=True)
-        if as_json:
         if host is not None and not jobs:
             client.host(host)  # a misspelt name has no jobs; who lists a host that was removed may see them still
         others = client.other_jobs(host) if all_owners else []
-            emit_json(jobs)
+        if as_json:
+            emit_json({"jobs": jobs, "others": others} if all_owners else jobs)
             return 0
-        if not jobs and on_terminal():
+        if not jobs and not others and on_terminal():
             note(phrase("no_jobs_at_all" if everything else "no_jobs"))
             return 0
         reach = client.reachability()
-        emit_table(HEADINGS, [_row(job, reach.get(job.host)) for job in jobs], right=(3, 4, 6), spare=_SPARE)
+        if jobs or not others:
+            emit_table(HEADINGS, [_row(job, reach.get(job.host)) for job in jobs], right=(3, 4, 6), spare=_SPARE)
+        if others:
+            from .recover import emit_others
+
+            emit_others(others)
     return 0
 
 
@@ -87,15 +93,17 @@ def _row(job: Job, reach: Reachability | None) -> tuple[str, ...]:
         duration(job.eta) if job.eta is not None else "",
         state(job.pull_state),
         ago(job.created_at),
-        _why(job),
+        _ended(job),
     )
 
 
-def _why(job: Job) -> str:
-    """Why it rests or waits."""
-    if job.resting:
-        return _short(why(job.reason, job.message, job.exit_code))
-    return _short(waits(job.waits, job.place))
+def _ended(job: Job) -> str:
+    """Why it rests, why it waits, or why no more news of it come here."""
+    if job.adopted_by:
+        return phrase("adopted_away", by=job.adopted_by)
+    if job.waits is not None and not job.resting:
+        return _short(waits(job.waits, job.place))
+    return _short(why(job.reason, job.message, job.exit_code)) if job.resting or job.reason else ""
 
 
 def _short(text: str) -> str:

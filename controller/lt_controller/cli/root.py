@@ -34,6 +34,8 @@ COMMANDS = {
     "save": ("control", "save", "make a checkpoint now"),
     "pull": ("control", "pull", "bring checkpoints home now"),
     "rm": ("control", "rm", "forget an ended job and delete its files on the host"),
+    "recover": ("recover", "recover", "know again what is on a host, or what came home, when the database is gone"),
+    "adopt": ("recover", "adopt", "take over a job from another laptop"),
     "ssh": ("ssh", "ssh", "a shell on a host, or one command there"),
     "estimate": ("estimate", "estimate", "the memory that a recipe takes, and whether a host's GPU has it"),
     "recipe": ("recipe", "recipe", "the gallery, and recipes of yours: ls, show, check, new"),

@@ -12,6 +12,7 @@ from typing import Any
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.ulid import new_ulid
 
+from ..store.damage import unreadable
 from ..store.times import now
 
 _BUSY_SECONDS = 60.0
@@ -39,7 +40,7 @@ class Reader:
                 if "no such table" in str(error):  # the controller is just making it
                     return []
                 if again or "no such column" not in str(error):
-                    raise LtError("database_unreadable", path=str(self._path), why=str(error)) from None
+                    raise unreadable(self._path, error) from None
                 from ..store.schema import open_writable
 
                 open_writable(self._path).close()  # an older lt has left it, or a controller is bringing it up to date
@@ -105,7 +106,7 @@ def write_intent(path: Path, kind: str, job: str | None, params: dict[str, Any],
         finally:
             db.close()
     except sqlite3.Error as error:
-        raise LtError("database_unreadable", path=str(path), why=str(error)) from None
+        raise unreadable(path, error) from None
     return intent
 
 

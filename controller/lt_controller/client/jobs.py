@@ -110,7 +110,7 @@ class JobCalls(Connected):
         # No controller is needed to read what has ended.
         with self._watch(keep_running=not job.resting) as watch:
             while True:
-                job = self._again(job)
+                job = self._ours(self._again(job))
                 if (job.state, job.attempt) != seen:
                     seen = (job.state, job.attempt)
                     yield job
@@ -150,7 +150,7 @@ class JobCalls(Connected):
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._watch(keep_running=not (job.resting and not pulled)) as watch:
             while True:
-                job = self._again(job)
+                job = self._ours(self._again(job))
                 if job.resting and not (pulled and job.pull_state in ("pending", "pulling")):
                     return job
                 left = None if deadline is None else deadline - time.monotonic()
@@ -237,10 +237,12 @@ class JobCalls(Connected):
         """Forgets a resting job and deletes its folder on the host; what came home stays.
 
         Raises LtError `job_alive`, and `not_yet_home` if a checkpoint is on the host alone, unless `discard`. With
-        `discard` a job whose host has left the inventory is forgotten whatever its state: nobody can ask that host.
+        `discard` a job whose host has left the inventory, or whose folder is not on its host any more, is forgotten
+        whatever its state: nobody can ask for its end.
         """
         job = self.job(ref)
-        if not job.resting and not (discard and not self.has_host(job.host)):
+        given_up = discard and (not self.has_host(job.host) or _folder_is_missing(job))
+        if not job.resting and not given_up:
             raise LtError("job_alive", job=job.name, state=job.state)
         return self._ask("remove", job.id, {"discard": discard, "by": person()}, host=job.host)
 
@@ -262,9 +264,23 @@ class JobCalls(Connected):
         left = queries.eta(self._db, job)
         return replace(job, eta=left) if left is not None else job
 
+    def _ours(self, job: Job) -> Job:
+        """The job, if news of it still come here. Raises LtError `job_adopted`."""
+        if job.adopted_by and not job.resting:
+            raise LtError("job_adopted", job=job.name, by=job.adopted_by)
+        return job
+
     def _again(self, job: Job) -> Job:
         found = queries.find_jobs(self._db, job.id)
         if not found:
             failed = queries.failed_submit(self._db, job.id)
             raise error_from_dict(failed) if failed else LtError("job_removed", job=job.name)
         return found[0]
+
+
+def _folder_is_missing(job: Job) -> bool:
+    """Whether the host was last seen without the job's folder."""
+    from .database import load
+
+    said = load(job.message)
+    return isinstance(said, dict) and said.get("code") == "job_folder_missing"

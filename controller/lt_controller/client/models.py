@@ -41,6 +41,7 @@ class Job:
     finished_at: datetime | None = None
     exit_code: int | None = None
     eta: float | None = None  # seconds to the last step, at the present speed; only where it was asked for
+    adopted_by: str | None = None  # user@laptop: it goes on, but no longer from here
     priority: int = 0  # a higher one goes first on its host
     place: int | None = None  # in its host's line, 1 is next; while it waits there, and once the host has told
     waits: Mapping[str, Any] | None = None  # why it waits, as {code, params}: `lt_controller.wording.waits` says it

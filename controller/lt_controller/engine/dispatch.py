@@ -14,12 +14,14 @@ from lt_inventory.model import Host
 
 from ..home import Home
 from ..journal import fault
-from ..store import checkpoints, jobs, streams
+from ..store import checkpoints, jobs, owners, streams
 from ..store.jobs import Order, Unfinished
 from ..store.writer import Writer
 from ..transport.uv import push_uv
+from .checked import MAX_TEXT
 from .connect import Connected
 from .intake import Intake
+from .recovering import Recovery
 from .requests import Requests
 from .staging import Snapshot, Stager
 from .steps import StreamStep, SubmitStep, passed
@@ -54,14 +56,18 @@ class Dispatch:
         self._stager = Stager(host.name, home.path, writer, connected.link, connected.bulk)
         self._confiding = Confiding(host.name, writer, connected.link, vault or Vault())
         self._requests = Requests(writer, connected.link, home.path, self._cancel_staging)
+        self._recovery = Recovery(host.name, home, home.owner(), writer, connected.link)
+        self._recovery.note(connected.hello.get("jobs"))
         self._pool = ThreadPoolExecutor(STAGERS, thread_name_prefix=f"stage-{host.name}")
         self._staging: dict[tuple[str, int], threading.Event] = {}
         self._arriving: set[tuple[str, str]] = set()
+        self._noted: set[tuple[str, int]] = set()  # attempts that can't be followed now, and say so
         self._lock = threading.Lock()
 
     def pass_once(self) -> bool:
         """Does what is due; whether anything is left that will be."""
-        asked = self._requests.carry_out(self._host.name)
+        asked = self._recovery.carry_out()
+        asked = self._requests.carry_out(self._host.name) or asked
         self._confiding.bring_missing()
         left = self._writer.run("", jobs.unfinished, self._host.name)
         for attempt in left:
@@ -175,10 +181,21 @@ class Dispatch:
         try:
             self._link.request("follow", job=key[0], attempt=key[1], cursors=cursors, manifests=known)
             passed(StreamStep.ASKED, self._home.path)
+            if key in self._noted:
+                self._noted.discard(key)
+                self._writer.run("jobs", jobs.forget_note, *key)
         except LtError as error:
             if error.code == "host_unreachable":
                 raise
+            self._intake.unfollow(*key)  # asked again on the next pass: a disk may be mounted by then
+            if error.code == "not_your_job":
+                whose = (str(error.params.get(part) or "")[:MAX_TEXT] for part in ("owner", "by"))
+                self._writer.run("jobs", owners.given_up, *key, self._host.name, *whose)
+                return
+            if error.code == "no_such_job":
+                error = LtError("job_folder_missing", job=key[0], host=self._host.name)
             # Not evidence of an end: a disk that is not mounted looks the same. It stays, and says what is wrong.
+            self._noted.add(key)
             self._writer.run("jobs", jobs.note, *key, self._host.name, error)
 
 

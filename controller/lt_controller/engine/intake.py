@@ -18,6 +18,7 @@ from lt_agent.protocol.states import STATES
 from ..store import checkpoints, confided, hosts, jobs, queue, streams
 from ..store.times import iso
 from ..store.writer import Writer
+from .checked import MAX_TEXT
 from .line_news import checked_line
 from .steps import PullStep, Step, StreamStep, passed
 from .verify import checked_exit, checked_manifest, is_count
@@ -83,6 +84,10 @@ class Intake:
                 self._add("checkpoints", checkpoints.gone, job, attempt, str(frame.header.get("name")))
             elif kind == "problem":
                 self._add("jobs", jobs.note, job, attempt, self._host, error_from_dict(frame.header["error"]))
+            elif kind == "adopted":
+                whose = (str(frame.header.get(key) or "")[:MAX_TEXT] for key in ("owner", "by"))
+                self.unfollow(job, attempt)
+                self._add("jobs", owners.given_up, job, attempt, self._host, *whose)
             elif kind == "exit":
                 record = checked_exit(from_dict(ExitRecord, frame.header.get("exit")))
                 self._exit(job, attempt, record, dict(frame.header["cursors"]))

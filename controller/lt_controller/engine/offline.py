@@ -18,6 +18,7 @@ def settle_unreachable(db: sqlite3.Connection, host: str) -> bool:
     return (
         bool(jobs.unfinished(db, host))
         or bool(intents.pending_on(db, host))
+        or bool(intents.pending_recovers(db, host))
         or checkpoints.next_pull(db, host, set()) is not None
     )
 
@@ -27,6 +28,8 @@ def settle_removed(db: sqlite3.Connection, host: str, known: list[str]) -> None:
 
     Its jobs stay as they are, since nothing is proved; a person may have them forgotten all the same.
     """
+    for intent in intents.pending_recovers(db, host):
+        intents.failed(db, intent.id, LtError("no_such_host", host=host, near=known))
     for intent in intents.pending_on(db, host):
         if _stop_unsent(db, intent):
             continue

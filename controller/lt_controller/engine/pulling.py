@@ -18,7 +18,7 @@ from .pulls import Puller
 
 TRIES = 5  # before a checkpoint counts as failed, until somebody asks for it again or the host is reached anew
 PAUSE, LONGEST = 10.0, 300.0  # seconds before the same checkpoint is tried again: each time four times as long
-HOPELESS = frozenset({"bad_manifest"})  # the same the next time
+HOPELESS = frozenset({"bad_manifest", "not_your_job"})  # the same the next time
 
 Key = tuple[str, int, str]
 

@@ -20,6 +20,7 @@ from ..home import Home
 from ..store import checkpoints, transfers
 from ..store.writer import Writer
 from ..transport.base import Bulk
+from .keepsake import keep_job
 from .link import BridgeLink
 from .staging import progress_note
 from .steps import PullStep, passed
@@ -103,6 +104,7 @@ class Puller:
             target.rename(aside)
         staging.rename(target)
         fsync_folder(folder)
+        keep_job(self.home, wish["job"])
         write_json(record, {**to_dict(manifest), "job": wish["job"], "attempt": wish["attempt"], "host": self.host})
         if aside.exists():
             shutil.rmtree(aside)

@@ -72,6 +72,13 @@ class AskStep(Step):
     REMOVE = "remove-done"  # the host has deleted the job; not recorded here
 
 
+class RecoverStep(Step):
+    """From a host's job folders to a database that knows them."""
+
+    ADOPTED = "recover-adopted"  # the host has recorded the new owner; nothing is written here
+    ADDED = "recover-added"  # a job's rows are written; the request is still open
+
+
 def every_step() -> list[Step]:
     """All of them, for tests that must not miss a new one."""
     return [step for kind in Step.__subclasses__() for step in kind]

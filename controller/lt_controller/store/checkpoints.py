@@ -37,9 +37,9 @@ def add(
         if newer is not None:
             state = "skipped"
         db.execute(
-            "UPDATE checkpoints SET pull_state='skipped'"
-            " WHERE job_id=? AND kind=? AND pull_state='pending' AND asked=0",
-            (job, manifest.kind),
+            "UPDATE checkpoints SET pull_state='skipped' WHERE job_id=? AND kind=? AND pull_state='pending' AND asked=0"
+            " AND (attempt, coalesce(step, 0)) <= (?,?)",
+            (job, manifest.kind, *at),
         )
     db.execute(
         "INSERT INTO checkpoints (job_id, attempt, name, kind, step, metric, best, resumable, size, created_at,"
@@ -59,7 +59,7 @@ def add(
             json.dumps(to_dict(manifest)),
         ),
     )
-    _sum_up(db, job)
+    sum_up(db, job)
     return state
 
 
@@ -80,7 +80,7 @@ def gone(db: sqlite3.Connection, job: str, attempt: int, name: str) -> None:
         " WHERE job_id=? AND attempt=? AND name=?",
         (job, attempt, name),
     )
-    _sum_up(db, job)
+    sum_up(db, job)
 
 
 def request(db: sqlite3.Connection, job: str, names: list[str] | None) -> int:
@@ -125,7 +125,7 @@ def set_pull(
         " THEN 'skipped' ELSE ?1 END, path=coalesce(?2, path), error=?3 WHERE job_id=?4 AND attempt=?5 AND name=?6",
         (state, path, json.dumps(error, ensure_ascii=False) if error else None, job, attempt, name),
     )
-    _sum_up(db, job)
+    sum_up(db, job)
 
 
 def try_again(db: sqlite3.Connection, host: str) -> None:
@@ -205,7 +205,8 @@ def only_on_host(db: sqlite3.Connection, job: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-def _sum_up(db: sqlite3.Connection, job: str) -> None:
+def sum_up(db: sqlite3.Connection, job: str) -> None:
+    """Writes into the job's row how far its checkpoints have come home, all together."""
     found = {row[0] for row in db.execute("SELECT DISTINCT pull_state FROM checkpoints WHERE job_id=?", (job,))}
     for state in ("pulling", "pending", "failed", "pulled"):
         if state in found:

@@ -31,11 +31,18 @@ def pending_on(db: sqlite3.Connection, host: str) -> list[Intent]:
     return _intents(db.execute(f"{_SELECT} {where} ORDER BY i.rowid", (host,)))
 
 
+def pending_recovers(db: sqlite3.Connection, host: str) -> list[Intent]:
+    """What is to be recovered from, or adopted on, a host."""
+    where = "WHERE i.state='pending' AND i.kind='recover' AND json_extract(i.params, '$.host')=?"
+    return _intents(db.execute(f"{_SELECT} {where} ORDER BY i.rowid", (host,)))
+
+
 def hosts_asked(db: sqlite3.Connection) -> set[str]:
     """The hosts that requests are pending for."""
     rows = db.execute(
         "SELECT DISTINCT j.host FROM intents i JOIN jobs j ON j.id = i.job_id"
         " WHERE i.state='pending' AND i.kind!='submit'"
+        " UNION SELECT json_extract(params, '$.host') FROM intents WHERE state='pending' AND kind='recover'"
     )
     return {row[0] for row in rows}
 
@@ -43,6 +50,13 @@ def hosts_asked(db: sqlite3.Connection) -> set[str]:
 def done(db: sqlite3.Connection, intent: str) -> None:
     """It has been carried out."""
     db.execute("UPDATE intents SET state='done', error=NULL, done_at=? WHERE id=?", (now(), intent))
+
+
+def done_with(db: sqlite3.Connection, intent: str, result: dict[str, Any]) -> None:
+    """It has been carried out, and `result` is what whoever asked wants to know."""
+    text = json.dumps(result)
+    db.execute("UPDATE intents SET params=json_set(params, '$.result', json(?)) WHERE id=?", (text, intent))
+    done(db, intent)
 
 
 def failed(db: sqlite3.Connection, intent: str, error: LtError) -> None:

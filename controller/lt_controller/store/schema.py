@@ -9,8 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lt_agent.protocol.errors import LtError
-
 from .damage import unreadable
 from .migrations import NAMES
 
