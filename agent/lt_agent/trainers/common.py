@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Mapping
@@ -224,6 +225,10 @@ def _save_final(method: Method, job: WorkerJob, trainer: Any, callback: Any) -> 
     folder = job.paths.out / "final"
     say("saving the final model …")
     trainer.save_model(str(folder))
+    if trainer.args.should_save:
+        # Beside an adapter that was trained further: the frozen copy of its start.
+        for name in ("ref", "reference"):
+            shutil.rmtree(folder / name, ignore_errors=True)
     model = job.section("model")
     if job.recipe.get("adapter") and model.get("from_config") is not None and trainer.args.should_save:
         # Built again: PEFT, taken off the trained model, would leave the trained embeddings in it.

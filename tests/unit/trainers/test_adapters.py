@@ -101,7 +101,7 @@ def test_four_bits_without_their_package_are_told_before_anything_slow(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["dpo", "grpo"])
+@pytest.mark.parametrize("method", ["dpo", "grpo", "ppo"])
 def test_an_adapter_of_an_earlier_job_is_trained_further_against_what_it_was(method: str, tmp_path: Path) -> None:
     first = Attempt(tmp_path / "1", method_recipe(tmp_path, "sft", "lora"))
     assert first.run_inside() == 0, first.failure()
@@ -109,9 +109,10 @@ def test_an_adapter_of_an_earlier_job_is_trained_further_against_what_it_was(met
     recipe = method_recipe(tmp_path, method, "lora", train={"max_steps": 8}, save={"save_steps": 4})
     recipe["model"] = {"name_or_path": str(final / "base"), "tokenizer": {"name_or_path": str(final)}}
     recipe["adapter"] = {"type": "lora", "path": str(final)}
-    recipe.setdefault(method, {})["beta"] = 0.1
+    recipe.setdefault(method, {})["kl_coef" if method == "ppo" else "beta"] = 0.1
     whole = Attempt(tmp_path / "2", recipe)
     assert whole.run_inside() == 0, whole.failure()
+    assert [path for path in (whole.paths.out / "final").iterdir() if path.is_dir()] == [], "one adapter, not two"
     second = Attempt(tmp_path / "3", recipe, resume=whole.paths.out / "checkpoint-4", step=4)
     assert second.run_inside() == 0, second.failure()
     assert second.losses() == {step: loss for step, loss in whole.losses().items() if step > 4}

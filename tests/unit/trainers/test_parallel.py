@@ -122,6 +122,7 @@ def ranks_of(process: Any) -> list[psutil.Process]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_rank_that_is_killed_ends_the_job_with_a_reason_and_leaves_nobody(tmp_path: Path, running: list[Any]) -> None:
     recipe = method_recipe(tmp_path, "sft", train={"max_steps": 100000}, parallel=TWO)
     attempt = Attempt(tmp_path / "a", recipe)
@@ -140,6 +141,7 @@ def test_a_rank_that_is_killed_ends_the_job_with_a_reason_and_leaves_nobody(tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(("method", "kind"), [("sft", "full"), ("sft", "lora"), ("grpo", "lora"), ("ppo", "lora")])
 def test_two_processes_stop_and_resume_bit_by_bit(method: str, kind: str, tmp_path: Path) -> None:
     train: dict[str, Any] = {"max_steps": 12, "per_device_train_batch_size": 4}
@@ -158,6 +160,7 @@ def test_two_processes_stop_and_resume_bit_by_bit(method: str, kind: str, tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_jobs_of_a_machine_do_not_meet(tmp_path: Path, running: list[Any]) -> None:
     recipe = method_recipe(tmp_path, "sft", train={"max_steps": 4}, parallel=TWO)
     attempts = [Attempt(tmp_path / name, recipe) for name in ("a", "b")]
