@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "untar": ("lt_agent.tarring", "untar_main"),
     "missing": ("lt_agent.tarring", "missing_main"),
     "cat": ("lt_agent.tarring", "cat_main"),
+    "shell": ("lt_agent.shell", "main"),
 }
 
 

@@ -51,6 +51,11 @@ class Home:
         return self.path / "ssh_config"
 
     @property
+    def ssh_config_person(self) -> Path:
+        """As `ssh_config`, for `lt ssh` and `lt forward`, where OpenSSH may ask."""
+        return self.path / "ssh_config_person"
+
+    @property
     def controller_lock(self) -> Path:
         """Flocked by the one controller of this home, for its whole life."""
         return self.path / "controller.lock"

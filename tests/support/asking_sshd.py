@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import paramiko
 import pytest
@@ -234,15 +234,19 @@ def _run(channel: paramiko.Channel, process: subprocess.Popen[bytes]) -> None:
     ]
     for thread in threads:
         thread.start()
-    _pump(channel.recv, process.stdin.write)
-    with suppress(OSError):
-        process.stdin.close()
+    threading.Thread(target=_feed, args=(channel, process.stdin), daemon=True).start()
     for thread in threads:
         thread.join()
     code = process.wait()
     with suppress(OSError, EOFError, paramiko.SSHException):
         channel.send_exit_status(code if code >= 0 else 128 - code)
         channel.close()
+
+
+def _feed(channel: paramiko.Channel, stdin: IO[bytes]) -> None:
+    _pump(channel.recv, stdin.write)
+    with suppress(OSError):
+        stdin.close()
 
 
 def _pump(source: Callable[[int], bytes], sink: Callable[[bytes], Any]) -> None:

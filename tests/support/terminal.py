@@ -14,14 +14,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from support.wait import PATIENCE
+
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>]|\r")
 
 
 class Terminal:
-    """Runs `argv` with a pseudo-terminal as its controlling one. `screen` is all that it has printed so far."""
+    """Runs `argv` with a pseudo-terminal as its controlling one.
 
-    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, patience: float = 60.0) -> None:
-        self._patience = patience
+    `screen` is all that it has printed so far, with its control sequences if `raw`.
+    """
+
+    def __init__(
+        self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, patience: float = 60.0, raw: bool = False
+    ) -> None:
+        self._patience = patience * PATIENCE
+        self._raw = raw
         self._master, slave = pty.openpty()
         self.screen = ""
         self._read_to = 0
@@ -89,7 +97,8 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError:  # Linux says EIO when the last process has closed the terminal
             return False
-        self.screen += _CODES.sub("", data.decode(errors="replace"))
+        text = data.decode(errors="replace")
+        self.screen += text if self._raw else _CODES.sub("", text)
         return bool(data)
 
 

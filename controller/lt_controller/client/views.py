@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -96,18 +95,6 @@ class ViewCalls(Connected):
             )
             for row in self._db.rows("SELECT * FROM datasets ORDER BY created_at DESC")
         ]
-
-    def shell_argv(self, host: str) -> list[str]:
-        """The command that opens a shell on a host, strict about its key. Raises LtError `no_such_host`, `bad_jump`."""
-        from lt_inventory.hosts_file import HostsFile
-
-        from ..transport.ssh_config import write_ssh_config
-
-        wanted = HostsFile(self.home.hosts_file).get(host)
-        if wanted.kind == "local":
-            return [os.environ.get("SHELL", "/bin/sh")]
-        config = write_ssh_config(HostsFile(self.home.hosts_file).load(), self.home)
-        return ["ssh", "-F", str(config), "-o", "EscapeChar=~", "-t", wanted.name]
 
     # Recipes
 

@@ -174,8 +174,10 @@ class PrivateSshd:
         return len(found)
 
     def _listener(self, started: int) -> int:
-        """The listening process: the one started, or the sshd that it runs `within`."""
-        inside = _sshd_children(started) if self._within else []
+        """The listening process: the one started, which may have become sshd, or the sshd that it runs `within`."""
+        if not self._within or psutil.Process(started).name().startswith("sshd"):
+            return started
+        inside = _sshd_children(started)
         return inside[0].pid if inside else started
 
     def _prepare(self) -> None:

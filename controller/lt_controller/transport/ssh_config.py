@@ -37,24 +37,26 @@ _COMMON = (
 )
 
 
-def write_ssh_config(hosts: Mapping[str, Host] | Iterable[Host], home: Home) -> Path:
+def write_ssh_config(hosts: Mapping[str, Host] | Iterable[Host], home: Home, *, person: bool = False) -> Path:
     """Writes `home.ssh_config` with every host reached by SSH and the jumps on the way; returns its path.
 
+    With `person`, `home.ssh_config_person`: the same for an ssh with somebody before it, who can be asked at each hop.
     A file that says the same already is left alone. Raises LtError `bad_jump`, `path_not_usable`, `bad_host`.
     """
     inventory = dict(hosts) if isinstance(hosts, Mapping) else {host.name: host for host in hosts}
-    text = ssh_config_text(inventory, home)
+    path = home.ssh_config_person if person else home.ssh_config
+    text = ssh_config_text(inventory, home, person=person)
     try:
-        if home.ssh_config.read_text() == text:
-            return home.ssh_config
+        if path.read_text() == text:
+            return path
     except (OSError, UnicodeDecodeError):
         pass
     home.make()
-    write_bytes(home.ssh_config, text.encode())
-    return home.ssh_config
+    write_bytes(path, text.encode())
+    return path
 
 
-def ssh_config_text(inventory: Mapping[str, Host], home: Home) -> str:
+def ssh_config_text(inventory: Mapping[str, Host], home: Home, *, person: bool = False) -> str:
     """The file's text. Raises as `write_ssh_config`."""
     blocks: dict[str, str] = {}
     for host in inventory.values():
@@ -65,7 +67,9 @@ def ssh_config_text(inventory: Mapping[str, Host], home: Home) -> str:
             before = hops[number - 1].name if number else None
             if hop.name not in blocks or hop.name == host.name:
                 blocks[hop.name] = _block(hop, before)
-    common = [*_COMMON, ("UserKnownHostsFile", _path(home.known_hosts))]
+    # A jump is an ssh of its own, which gets this file and none of the options on the command line.
+    settings = [item for item in _COMMON if not (person and item[0] == "BatchMode")]
+    common = [*settings, ("UserKnownHostsFile", _path(home.known_hosts))]
     tail = "Host *\n" + "".join(f"  {key} {value}\n" for key, value in common)
     return _HEADER + "".join(blocks.values()) + tail
 

@@ -14,10 +14,11 @@ from lt_controller.transport import Bulk, Transport, bulk_for, transport_for
 from lt_controller.transport.agent import push_agent
 from lt_controller.transport.bundle import AgentBundle
 from lt_controller.transport.probe import probe
+from lt_controller.transport.rsync import RsyncBulk
 from lt_inventory.model import Host, local_host
 from support.sshd import SshHost, make_host
 
-WAYS = ("rsync", "tar", "copy")
+WAYS = ("rsync", "tunnel", "tar", "copy")
 _known: dict[Path, dict[str, object]] = {}  # facts of the shared hosts, looked at once
 
 
@@ -68,7 +69,7 @@ def make_way(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeWay
             host, home, ssh = local_host(root=str(tmp_path / "root")), Home(tmp_path / "lt home").make(), None
             root = tmp_path / "root"
         else:
-            ssh = request.getfixturevalue("shared_host" if kind == "rsync" else "poor_host")
+            ssh = request.getfixturevalue("poor_host" if kind == "tar" else "shared_host")
             host, home, root = ssh.host, ssh.home, ssh.root
         way = connect(kind, host, home, root, ssh)
         opened.append(way)
@@ -89,6 +90,8 @@ def connect(kind: str, host: Host, home: Home, root: Path, ssh: SshHost | None) 
         _known[ssh.home.path] = probe(transport, host)
     facts = _known.get(home.path, {})
     bulk = bulk_for(host, home, facts, transport)
+    if kind == "tunnel":  # as where OpenSSH could not log in by itself
+        bulk = RsyncBulk(host, home, str(facts["rsync"]), transport, tunnelled=True)
     if kind == "tar":
         push_agent(transport, bulk, facts, AgentBundle.build(facts, home))
     return Way(kind, bulk, transport, root, home, host, facts, ssh)

@@ -21,9 +21,9 @@ from .conftest import connect
 SIZE = 24 << 20
 
 
-@pytest.fixture(params=["rsync", "tar"])
+@pytest.fixture(params=["rsync", "tunnel", "tar"])
 def cut_way(request: pytest.FixtureRequest) -> Iterator[tuple[Bulk, Transport, SshHost, Relay]]:
-    ssh: SshHost = request.getfixturevalue("shared_host" if request.param == "rsync" else "poor_host")
+    ssh: SshHost = request.getfixturevalue("poor_host" if request.param == "tar" else "shared_host")
     with Relay(ssh.sshd.port) as relay:
         far = ssh.at_port(relay.port)
         far = replace(far, host=replace(far.host, name=f"far-{relay.port}"))
