@@ -97,6 +97,7 @@ def fields(
     from lt_recipes.schema import METHODS
     from lt_recipes.yaml_source import parse
 
+    from ..wording.problems import problem_text
     from .data import bad_recipe
 
     try:
@@ -109,7 +110,7 @@ def fields(
     try:
         load(name, overrides, folder)
     except RecipeError as error:
-        problems = [RecipeProblem(p.key, p.message + (f" ({p.hint})" if p.hint else "")) for p in error.problems]
+        problems = [RecipeProblem(p.key, problem_text({"message": p.message, "hint": p.hint})) for p in error.problems]
     data = source.data if isinstance(source.data, dict) else {}
     method = METHODS.get(str(data.get("method")), METHODS["sft"])
     schema = method.model_json_schema()

@@ -222,7 +222,7 @@ def _details(params: Mapping[str, Any], lang: str) -> list[str]:
     """The lists that some errors carry, a line for each entry."""
     lines = []
     for problem in params.get("problems") or ():
-        lines.append(_problem(problem))
+        lines.append(_problem(problem, lang))
     for entry in params.get("biggest") or ():
         if isinstance(entry, Mapping):
             lines.append(fill(_catalogue(lang).PHRASES["big_entry"], entry))
@@ -230,12 +230,7 @@ def _details(params: Mapping[str, Any], lang: str) -> list[str]:
     return lines
 
 
-def _problem(problem: Any) -> str:
-    if not isinstance(problem, Mapping):
-        return safe(str(problem))
-    if "text" in problem:
-        return safe(str(problem["text"]))
-    place = str(problem.get("line") or "")
-    what = f"{problem.get('key')}: {problem.get('message')}" if problem.get("key") else str(problem.get("message"))
-    hint = f" ({problem['hint']})" if problem.get("hint") else ""
-    return safe((f"{place}: " if place else "") + what + hint)
+def _problem(problem: Any, lang: str) -> str:
+    from .problems import problem_text, told
+
+    return safe(problem_text(problem, lang) if isinstance(problem, Mapping) else told(str(problem), lang))

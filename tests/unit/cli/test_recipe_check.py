@@ -62,3 +62,13 @@ def test_it_speaks_chinese(lt: Lt, mine: Path, monkeypatch: pytest.MonkeyPatch) 
     done = lt("recipe", "check", "mine.yaml")
     assert "注意: mine.yaml:10: train.max_length:" in done.out
     assert "按字符数估算" in done.out
+
+
+def test_what_is_wrong_is_told_in_chinese_too(lt: Lt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LT_LANG", "zh")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("extends: tiny-sft\ntrian: {}\n")
+    assert "mine.yaml:2: trian: 不认识这个键 (是不是想写 train？)" in lt("recipe", "check", "mine.yaml", code=2).err
+    (tmp_path / "d.jsonl").write_text(json.dumps({"messages": "hello"}) + "\n")
+    said = lt("recipe", "check", "tiny-sft", "datasets.0.path=d.jsonl", code=2).err
+    assert "messages 必须是对话轮次的列表，而不是 文本" in said
