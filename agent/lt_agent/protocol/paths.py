@@ -123,10 +123,6 @@ class AttemptPaths:
         return self.control / "save.json"
 
     @property
-    def pins(self) -> Path:
-        """A file per checkpoint that is being pulled, flocked by the bridge that serves the pull."""
-        return self.control / "pins"
-    @property
     def priority(self) -> Path:
         """The priority that somebody asked for after the submit."""
         return self.control / "priority.json"
@@ -141,6 +137,10 @@ class AttemptPaths:
         """Flocked by the supervisor and all that inherited it: seen by every container of the same kernel."""
         return self.control / "alive"
 
+    @property
+    def pins(self) -> Path:
+        """A file per checkpoint that is being pulled, flocked by the bridge that serves the pull."""
+        return self.control / "pins"
 
     @property
     def saved(self) -> Path:

@@ -1,4 +1,4 @@
-"""The client's connection to the database: for reading, and to write intents. The rest is the controller's."""
+"""The client's connection to the database: it reads, and writes intents and the audit. The rest is the controller's."""
 
 from __future__ import annotations
 
@@ -82,14 +82,14 @@ class Reader:
 
 
 def write_intent(path: Path, kind: str, job: str | None, params: dict[str, Any], unique_name: str | None = None) -> str:
-    """Writes an intent and returns its id.
+    """Writes an intent, with its row in the audit, and returns its id.
 
     `unique_name`: a job's name that nobody may have yet, checked in the same transaction, so that of two commands at
     once one is refused. Raises LtError `name_taken`, `database_unreadable`.
     """
-    intent = new_ulid()
     from . import acts
 
+    intent = new_ulid()
     try:
         db = acts.writable(path)
         try:
@@ -101,8 +101,8 @@ def write_intent(path: Path, kind: str, job: str | None, params: dict[str, Any],
                 "INSERT INTO intents (id, kind, job_id, params, created_at) VALUES (?,?,?,?,?)",
                 (intent, kind, job, json.dumps(params, ensure_ascii=False), now()),
             )
-            db.execute("COMMIT")
             acts.record_intent(db, kind, job, params)
+            db.execute("COMMIT")
         finally:
             db.close()
     except sqlite3.Error as error:

@@ -15,7 +15,7 @@ from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
 from lt_agent.protocol.states import STATES
 
-from ..store import checkpoints, confided, hosts, jobs, queue, streams
+from ..store import checkpoints, confided, hosts, jobs, owners, queue, streams
 from ..store.times import iso
 from ..store.writer import Writer
 from .checked import MAX_TEXT
