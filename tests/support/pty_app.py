@@ -21,10 +21,11 @@ import psutil
 class PtyApp:
     """`python -m lt_tui` on a pty of 140 × 40."""
 
-    def __init__(self, folder: Path, home: Path) -> None:
+    def __init__(self, folder: Path, home: Path, before: str = "") -> None:
+        """`before`: Python that runs first in the same process."""
         self._master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
-        code = f"from lt_tui.app import LtApp; LtApp({str(home)!r}, keep_controller=False).run()"
+        code = f"{before}\nfrom lt_tui.app import LtApp; LtApp({str(home)!r}, keep_controller=False).run()"
         self.process = subprocess.Popen(
             [sys.executable, "-c", code],
             stdin=slave,
