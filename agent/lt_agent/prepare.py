@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,12 @@ def resume_point(root: HostRoot, spec: JobSpec) -> dict[str, Any] | None:
     """The checkpoint to go on from, `{path, step}`. Raises LtError `resume_missing` if it is not whole."""
     if spec.resume is None:
         return None
+    if spec.resume.data:
+        # Verified when it came, and not changed since: `_prepare` has looked at every snapshot of the spec.
+        if spec.resume.data not in [f"{link.name}/{link.digest}" for link in spec.data]:
+            raise LtError("resume_missing", attempt=spec.resume.attempt, name=spec.resume.name)
+        name, _, digest = spec.resume.data.partition("/")
+        return {"path": str(root.data(name, digest).resolve()), "step": spec.resume.step}
     earlier = root.attempt(spec.job, spec.resume.attempt)
     value = read_json(earlier.manifest(spec.resume.name))
     if value is None:
@@ -163,7 +170,9 @@ def find_python(
         return os.path.abspath(found)
     from .envs import ensure_environment
 
-    return ensure_environment(root, spec.env, variables, on_event, attempt.log)
+    # `--find-links data:…`: wheels that were sent to a host without a way out.
+    plan = replace(spec.env, options=tuple(resolve_paths(root, list(spec.env.options))))
+    return ensure_environment(root, plan, variables, on_event, attempt.log)
 
 
 def command_argv(argv: tuple[str, ...], python: str) -> list[str]:

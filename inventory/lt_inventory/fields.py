@@ -123,6 +123,12 @@ def _whole(low: int, high: int) -> Callable[[Any], int]:
     return read
 
 
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {value!r}")
+    return value
+
+
 def _root(value: Any) -> str:
     text = _filled(value)
     if not text.startswith(("/", "~/")) or ".." in text.split("/") or text.rstrip("/") in ("", "~"):
@@ -183,6 +189,12 @@ def _until(value: Any) -> datetime:
     return value if value.tzinfo else value.astimezone()  # without a zone: the laptop's
 
 
+def _closed(value: Any) -> str:
+    if value not in ("", "drained", "retired"):
+        raise ValueError(f"must be drained or retired, not {value!r}")
+    return str(value)
+
+
 FIELDS: dict[str, Callable[[Any], Any]] = {
     "address": _address,
     "user": _user,
@@ -200,6 +212,8 @@ FIELDS: dict[str, Callable[[Any], Any]] = {
     "find_links": _texts,
     "hf_endpoint": _filled,
     "proxies": _proxies,
+    "offline": _flag,
     "note": _text,
+    "closed": _closed,
 }
 """Each setting and how its value is read; every reader raises ValueError with what is wrong. `env` is a table apart."""

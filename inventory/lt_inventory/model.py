@@ -58,7 +58,9 @@ class Host:
     hf_endpoint: str | None = None
     proxies: Mapping[str, str] = field(default_factory=dict)  # http, https, all, no
     variables: Mapping[str, str] = field(default_factory=dict)  # `[hosts.NAME.env]`: the jobs' environment
+    offline: bool = False  # it reaches nothing but who logs in: jobs build from what was sent (`lt host prepare`)
     note: str = ""
+    closed: str = ""  # `drained` or `retired`: it takes nothing new
     kind: str = "ssh"  # or `local`
 
     @property
@@ -76,6 +78,8 @@ class Host:
             found[f"{kind}_proxy"] = found[f"{kind.upper()}_PROXY"] = value
         if self.hf_endpoint:
             found["HF_ENDPOINT"] = self.hf_endpoint
+        if self.offline:
+            found |= dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"), "1")
         return {**found, **self.variables}
 
 

@@ -58,10 +58,15 @@ class DataLink:
 
 @dataclass(frozen=True)
 class ResumeFrom:
-    """The checkpoint an attempt starts from: `jobs/<job>/<attempt>/out/<name>` on the same host."""
+    """The checkpoint an attempt starts from: `jobs/<job>/<attempt>/out/<name>` on the same host.
+
+    One that was made on another host came with the job's data: `data` is its snapshot, `<name>/<digest>`.
+    """
 
     attempt: int
     name: str
+    data: str = ""
+    step: int | None = None  # where `data` says where it is; else its manifest tells
 
 
 @dataclass(frozen=True)

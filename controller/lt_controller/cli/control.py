@@ -43,11 +43,18 @@ def pause(refs: tuple[str, ...], grace: str | None, wait: bool, as_json: bool) -
 @click.command()
 @click.argument("ref", metavar="JOB")
 @click.option("--from", "from_step", metavar="STEP", help="a checkpoint by its step or name; else the newest")
+@click.option("--on", "host", metavar="HOST", help="go on there, from a checkpoint that is at home")
 @click.option("--follow", "-f", is_flag=True, help="show the log until the job ends")
 @json_option
-def resume(ref: str, from_step: str | None, follow: bool, as_json: bool) -> int:
+def resume(ref: str, from_step: str | None, host: str | None, follow: bool, as_json: bool) -> int:
     """Go on with a paused or ended JOB: a new attempt from its newest checkpoint, or --from another."""
-    code = _each((ref,), "resume", lambda client, job: client.resume(job.id, from_step), as_json, False)
+
+    def ask(client: Client, job: Job) -> Request:
+        if host is None or host == job.host:
+            return client.resume(job.id, from_step)
+        return client.resume_on(job.id, host, from_step)
+
+    code = _each((ref,), "resume", ask, as_json, False)
     if follow:
         from .follow import follow_job
 

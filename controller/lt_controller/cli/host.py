@@ -23,7 +23,9 @@ COMMANDS = {
     "check": ("host_check", "check", "what is fit for training, and what to do about the rest"),
     "connect": ("host_connect", "connect", "log in where a host asks for a password or a code"),
     "edit": ("host_edit", "edit", "change a host's settings"),
+    "prepare": ("host_prepare", "prepare", "send a host without internet all that a recipe needs"),
     "trust": ("host_edit", "trust", "accept a host's (changed) key"),
+    "retire": ("leaving", "retire", "give a host up for good, and go on elsewhere"),
     "rm": ("host", "rm", "forget a host"),
 }
 

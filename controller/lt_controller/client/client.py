@@ -14,8 +14,10 @@ from . import queries
 from .audit import AuditCalls
 from .logins import LoginCalls
 from .models import Job
+from .preparing import PrepareCalls
 from .queueing import QueueCalls
 from .recover import RecoverCalls
+from .relocating import MoveCalls
 from .secret import SecretCalls
 from .shells import ShellCalls
 from .views import ViewCalls
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from .wishing import Wishes
 
 
-class Client(LoginCalls, ShellCalls, QueueCalls, RecoverCalls, ViewCalls, SecretCalls, AuditCalls):
+class Client(LoginCalls, ShellCalls, QueueCalls, MoveCalls, RecoverCalls, ViewCalls, SecretCalls, PrepareCalls, AuditCalls):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 
     Cheap to make. Use it as a context manager, from one thread at a time. Everything that can go wrong for a person

@@ -195,11 +195,14 @@ class JobCalls(Connected):
     def resume(self, ref: str, from_step: int | str | None = None) -> Request:
         """Begins a new attempt from the newest checkpoint, or from the one of this step or name.
 
-        Raises LtError `job_not_resting`, `no_such_checkpoint`.
+        Raises LtError `job_not_resting`, `no_such_checkpoint`, `host_drained`, `host_retired`.
         """
+        from .closing import check_named
+
         job = self.job(ref)
         if not job.resting:
             raise LtError("job_not_resting", job=job.name, state=job.state)
+        check_named(self.home.hosts_file, job.host)
         if from_step is not None:
             usable = [c for c in queries.checkpoints(self._db, job.id) if c.resumable and c.host_state == "present"]
             if not any(str(from_step) in (c.name, str(c.step)) for c in usable):

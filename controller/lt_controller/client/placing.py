@@ -6,7 +6,6 @@ so that it can move later without this process: what is sent is frozen once, wha
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
-from lt_agent.protocol.records import to_dict
+from lt_agent.protocol.records import JobSpec, to_dict
 from lt_inventory.facts import Facts
 from lt_inventory.placement import Need, Rank, Standing, rank
 
@@ -121,6 +120,17 @@ def place(
     return Placement(asked, ranks, among[0], among)
 
 
+def standing_for(client: Client, asked: str, spec: JobSpec, but: str) -> list[Rank]:
+    """How the hosts that `asked` stands for suit a job that was submitted already; `but` is the one it leaves."""
+    hosts = _seen(client, [info for info in meant(client, asked) if info.name != but])
+    load = _load(client)
+    need = Need(
+        gpus=spec.gpus, gpu_memory=spec.gpu_memory or None, cpus=spec.cpus, disk=max(spec.disk, spec.disk_floor)
+    )
+    standings = [_standing(client, info, None, None, load.get(info.name, (0, 0))) for info in hosts]
+    return rank(need, standings, clock.now())
+
+
 def _has(labels: Mapping[str, str], wanted: Sequence[str]) -> bool:
     for part in wanted:
         key, equals, value = part.partition("=")
@@ -207,14 +217,8 @@ def _standing(
         has_env=draft is not None and draft.spec.env.kind == "existing",
         problem=problem.code if problem else "",
         problem_params=dict(problem.params) if problem else {},
-        closed=closed(info),
+        closed=info.host.closed,
     )
-
-
-def closed(info: HostInfo) -> str:
-    """`drained` or `retired` where a person has said so of the host (`lt drain`, `lt host retire`)."""
-    word = str(getattr(info.host, "closed", "") or "")
-    return word if re.fullmatch(r"drained|retired", word) else ""
 
 
 def recipe_memory(client: Client, recipe: str, overrides: Sequence[str]) -> tuple[int | None, float | None]:

@@ -16,6 +16,7 @@ from lt_agent.protocol.records import DataLink, EnvPlan, JobSpec, from_dict, to_
 from lt_agent.protocol.ulid import is_ulid, new_ulid
 
 from ..freeze import Frozen, freeze_code
+from .closing import check_open
 from .data import bad_recipe, check_data, output_of, recorded
 from .details import HostInfo, Plan, Sending
 
@@ -79,6 +80,7 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
     from lt_recipes.problems import RecipeError
 
     info = client.host(host)
+    check_open(info)
     try:
         loaded = load(recipe, overrides, folder)
         found = local_paths(loaded, folder)
@@ -97,6 +99,12 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
         elif value.startswith("job:"):
             places[key], extra = output_of(client, info, facts, value.removeprefix("job:"))
             data += extra
+    if info.host.offline:
+        from .offline import without_network
+
+        env, more, of_hub = without_network(client, loaded, info, facts, env, folder)
+        data += more
+        places |= of_hub
     data = list({(item.name, item.digest): item for item in data}.values())
     resolved = with_paths(loaded, places)
     title = Path(recipe).stem if "/" in recipe or recipe.endswith((".yaml", ".yml")) else recipe
@@ -110,7 +118,7 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
         recipe=resolved,
         gpus=loaded.resources.gpus,
         env=env,
-        variables=_variables(info, loaded.env.variables),
+        variables=host_variables(info, loaded.env.variables),
         secrets=needed(loaded.secrets),
         data=tuple(DataLink(item.name, item.digest) for item in data),
         stop_grace=loaded.stop_grace,
@@ -150,6 +158,7 @@ def draft_command(
         raise LtError("no_command", host=host)
     check_outputs(outputs)
     info = client.host(host)
+    check_open(info)
     facts = known_facts(client, info)
     if gpus is None:
         gpus = 1 if facts.get("gpus") else 0
@@ -166,7 +175,7 @@ def draft_command(
         argv=tuple(argv),
         gpus=gpus,
         env=env,
-        variables=_variables(info),
+        variables=host_variables(info),
         secrets=needed(secrets),
         code=DataLink(code.name, code.digest),
         outputs=tuple(outputs),
@@ -240,7 +249,8 @@ def environment(
         raise LtError(error.code, **{**error.params, "host": info.name}) from None
 
 
-def _variables(info: HostInfo, own: Mapping[str, str] | None = None) -> dict[str, str]:
+def host_variables(info: HostInfo, own: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a job finds in its environment there: the package index, proxies, the host's own, then the job's `own`."""
     from lt_recipes.environments import index_variables
 
     return {**index_variables(info.host), **info.host.environment(), **(own or {})}

@@ -21,7 +21,7 @@ from lt_inventory.model import Host
 from .. import __version__, keychain
 from ..home import Home
 from ..journal import note
-from ..store import checkpoints, choices, confided, intents, transfers
+from ..store import checkpoints, choices, confided, intents, relocations, transfers
 from ..store.intents import Intent
 from ..store.writer import Writer
 from .answers import Answerer, Ask, Memory, slots_to
@@ -106,6 +106,7 @@ class Controller:
             self._vault.keep_only(self._writer.run("", confided.with_a_use))
         for intent in self._writer.run("", intents.pending_submits):
             self._take(intent)
+        self._writer.run("jobs", relocations.settle)
         self._mover.look(hosts)
         wanted = self._writer.run("", _hosts_with_work)
         busy = wanted & hosts.keys()
@@ -123,7 +124,7 @@ class Controller:
                     session.close()
                 else:
                     session.poke()
-            by_people = any(session.by_person for session in self._sessions.values())
+            by_people = any(session.by_person or session.sending for session in self._sessions.values())
         # What people answered lives here alone: they would have to give it again.
         return bool(busy) or self._keeper.busy() or by_people or self._memory.holds()
 
@@ -207,6 +208,10 @@ class Controller:
             return {}
         if op in ("processes", "holdings"):
             return self._ask(str(request.get("name")), op, question=True)
+        if op == "send":
+            self._host_named(str(request.get("name")))
+            session = self._session(str(request.get("name")))
+            return session.send(list(request.get("snapshots") or ()), bool(request.get("uv"))) if session else {}
         if op == "confide":
             self._vault.give(request.get("job"), request.get("values"))
             return {}

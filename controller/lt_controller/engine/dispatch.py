@@ -13,8 +13,8 @@ from lt_agent.protocol.records import to_dict
 from lt_inventory.model import Host
 
 from ..home import Home
-from ..journal import fault
-from ..store import checkpoints, jobs, owners, streams
+from ..journal import fault, note
+from ..store import checkpoints, jobs, owners, relocations, streams
 from ..store.jobs import Order, Unfinished
 from ..store.writer import Writer
 from ..transport.uv import push_uv
@@ -69,6 +69,7 @@ class Dispatch:
         asked = self._recovery.carry_out()
         asked = self._requests.carry_out(self._host.name) or asked
         self._confiding.bring_missing()
+        self._stop_given_up()
         left = self._writer.run("", jobs.unfinished, self._host.name)
         for attempt in left:
             if attempt.newest and attempt.state in (states.QUEUED, states.STAGING):
@@ -76,6 +77,17 @@ class Dispatch:
             elif not self._intake.follows(attempt.job, attempt.attempt):
                 self._follow(attempt)
         return asked or bool(left)
+
+    def _stop_given_up(self) -> None:
+        """A host that was retired is back: what still runs of the attempts that went on elsewhere is stopped."""
+        for job, attempt in self._writer.run("", relocations.fenced_on, self._host.name):
+            try:
+                self._link.request("stop", job=job, attempt=attempt, kind="stop", grace=None)
+            except LtError as error:
+                if error.code in TRANSIENT:
+                    raise
+                note(f"{self._host.name}: {job}/{attempt} was given up, and can't be stopped: {error}")
+            self._writer.run("", relocations.fence_done, job, attempt)
 
     def close(self) -> None:
         """Cancels transfers; they go on from where they are at the next connection."""

@@ -1,0 +1,115 @@
+"""Jobs that go on elsewhere, and hosts that a person has given up. Every function runs in the writer's transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import replace
+from typing import Any
+
+from lt_agent.protocol import states
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.records import DataLink, EnvPlan, ExitRecord, JobSpec, ResumeFrom, from_dict, to_dict
+
+from . import intents, jobs
+from .intents import Intent
+
+RETIRED = "host_retired"
+
+
+def settle(db: sqlite3.Connection) -> bool:
+    """Carries out what needs no host: retirements, then jobs that go on elsewhere; whether there was anything."""
+    rows = db.execute(
+        "SELECT id, kind, coalesce(job_id, ''), params FROM intents"
+        " WHERE state='pending' AND kind IN ('retire', 'relocate') ORDER BY kind DESC, rowid"
+    ).fetchall()
+    for identity, kind, job, params in rows:
+        intent = Intent(identity, kind, job, json.loads(params))
+        try:
+            if kind == "retire":
+                retire(db, str(intent.params["host"]))
+            else:
+                relocate(db, intent.job, intent.params)
+        except LtError as error:
+            intents.failed(db, intent.id, error)
+        else:
+            intents.done(db, intent.id)
+    return bool(rows)
+
+
+def retire(db: sqlite3.Connection, host: str) -> int:
+    """Gives up every attempt on `host` that has not ended: by a person's word, not by proof. Their number."""
+    rows = db.execute(
+        "SELECT a.job_id, a.attempt FROM attempts a JOIN jobs j ON j.id=a.job_id"
+        " WHERE a.host=? AND a.exit IS NULL AND j.removed=0 AND j.adopted_by IS NULL",
+        (host,),
+    ).fetchall()
+    for job, attempt in rows:
+        jobs.end_attempt(db, job, attempt, ExitRecord(states.LOST, RETIRED), 0.0)
+        jobs.add_event(db, job, attempt, host, RETIRED, {"host": host})
+        db.execute("UPDATE attempts SET fenced=1 WHERE job_id=? AND attempt=?", (job, attempt))
+    # What is on it alone can't be had any more, and must not be waited for.
+    db.execute(
+        "UPDATE checkpoints SET pull_state='none' WHERE pull_state IN ('pending', 'pulling')"
+        " AND (job_id, attempt) IN (SELECT job_id, attempt FROM attempts WHERE host=?)",
+        (host,),
+    )
+    return len(rows)
+
+
+def fenced_on(db: sqlite3.Connection, host: str) -> list[tuple[str, int]]:
+    """(job, attempt) that are to be stopped there, should they still run."""
+    rows = db.execute("SELECT job_id, attempt FROM attempts WHERE host=? AND fenced=1", (host,))
+    return [(row[0], row[1]) for row in rows]
+
+
+def fence_done(db: sqlite3.Connection, job: str, attempt: int) -> None:
+    """The host has been told to stop it, or has never had it."""
+    db.execute("UPDATE attempts SET fenced=2 WHERE job_id=? AND attempt=?", (job, attempt))
+
+
+def relocate(db: sqlite3.Connection, job: str, params: dict[str, Any]) -> int:
+    """Begins the next attempt of a resting job on another host; its number. `params` as `client.relocating` made them.
+
+    Raises LtError `job_not_resting`.
+    """
+    row = db.execute("SELECT state, attempt, host, spec, pull FROM jobs WHERE id=? AND removed=0", (job,)).fetchone()
+    if row is None or row[0] not in states.RESTING:
+        raise LtError("job_not_resting", job=job, state=row[0] if row else "unknown")
+    attempt = int(row[1]) + 1
+    snapshot, resume = params.get("snapshot"), params.get("resume")
+    old, pull = from_dict(JobSpec, json.loads(row[3])), json.loads(row[4])
+    data = old.data
+    if snapshot:
+        link = DataLink(str(snapshot["name"]), str(snapshot["digest"]))
+        data = tuple(dict.fromkeys((*old.data, link)))
+        pull["data"] = [*(item for item in pull.get("data") or [] if item["digest"] != link.digest), snapshot]
+    spec = replace(
+        old,
+        attempt=attempt,
+        env=from_dict(EnvPlan, params["env"]),
+        variables=dict(params["variables"]),
+        data=data,
+        resume=from_dict(ResumeFrom, resume) if resume else None,
+        not_before=0.0,
+    )
+    db.execute(
+        "UPDATE jobs SET host=?, attempt=?, state=?, reason=NULL, message=NULL, finished_at=NULL, exit_code=NULL,"
+        " place=NULL, waits=NULL, retry_at=NULL, asked=NULL, spec=?, pull=? WHERE id=?",
+        (
+            params["host"],
+            attempt,
+            states.QUEUED,
+            json.dumps(to_dict(spec), ensure_ascii=False),
+            json.dumps(pull, ensure_ascii=False),
+            job,
+        ),
+    )
+    db.execute("DELETE FROM choices WHERE job_id=?", (job,))
+    db.execute(
+        "INSERT INTO attempts (job_id, attempt, host, state, resume) VALUES (?,?,?,?,?)",
+        (job, attempt, params["host"], states.QUEUED, json.dumps(resume) if resume else None),
+    )
+    told = {"origin": row[2], "host": params["host"], "name": (resume or {}).get("name")}
+    jobs.add_event(db, job, attempt, params["host"], "relocated", told)
+    return attempt

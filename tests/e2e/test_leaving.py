@@ -1,0 +1,99 @@
+"""The end of a rented box: drained, given up, and gone on elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.conftest import end_jobs
+from support.laptop import Laptop, job_processes, tree_hashes
+from support.sshd import SshHost, make_host
+from support.wait import until
+
+SMALL = ["train.per_device_train_batch_size=2", "train.logging_steps=1", "train.max_steps=12", "save.save_steps=4"]
+
+
+@pytest.fixture
+def twin(tmp_path: Path, laptop: Laptop, box: SshHost) -> Iterator[SshHost]:
+    """A second host, named `twin`."""
+    made = make_host(tmp_path / "twin", name="twin", lt_home=laptop.home)
+    laptop.add_host(made.host)
+    yield made
+    end_jobs(tmp_path / "twin")
+    made.sshd.stop()
+
+
+def test_a_drained_host_takes_nothing_new_finishes_brings_home_and_may_go(laptop: Laptop, box: SshHost) -> None:
+    (laptop.work / "run.sh").write_text('until [ -e "$HOME/go" ]; do sleep 0.1; done; mkdir out; echo made > out/it\n')
+    name = laptop.run("box", "sh", "run.sh", options=["--pull", "out/**"])
+    laptop.wait_state(name, "running")
+    told = laptop.lt("drain", "box", "--no-wait", code=1)
+    assert name in told.stdout and "can't go yet" in told.stderr
+    refused = laptop.lt("run", "box", "--", "true", code=1)
+    assert "drained" in refused.stderr and "--undo" in refused.stderr
+    (box.sshd.home / "go").touch()
+    done = laptop.lt("drain", "box")
+    assert "box can go" in done.stderr
+    assert laptop.job(name)["state"] == "succeeded"
+    assert (laptop.home / "runs" / name / "files" / "out" / "it").read_text() == "made\n"
+    laptop.lt("drain", "box", "--undo")
+    laptop.wait_state(laptop.run("box", "true"), "succeeded")
+
+
+def test_a_drain_that_saves_pauses_what_runs_and_what_waits(laptop: Laptop, box: SshHost) -> None:
+    running, waiting = laptop.run("box", "sleep", "600"), laptop.run("box", "sleep", "600")
+    laptop.wait_state(running, "running")
+    laptop.wait_state(waiting, "waiting")
+    assert "box can go" in laptop.lt("drain", "box", "--save").stderr
+    assert [laptop.job(name)["state"] for name in (running, waiting)] == ["paused", "paused"]
+
+
+@pytest.mark.train
+def test_a_job_of_a_retired_host_goes_on_elsewhere_to_the_same_weights(
+    laptop: Laptop, box: SshHost, twin: SshHost
+) -> None:
+    pytest.importorskip("trl", reason="the train extra is not installed")
+    straight = laptop.submit("twin", "tiny-sft", *SMALL)
+    name = laptop.submit("box", "tiny-sft", "save.pull=all", *SMALL)
+    laptop.wait_state(straight, "succeeded", timeout=200)
+    job = laptop.wait_state(name, "running", "stopping", "succeeded", timeout=200)
+    until(lambda: "checkpoint-4" in laptop.checkpoints(name), 120, "a checkpoint")
+    laptop.lt("pause", name, "--wait")
+    until(lambda: laptop.job(name)["pull_state"] == "pulled", 60, "it is at home")
+    box.sshd.stop()  # the box is gone; whatever it had is at home
+
+    assert "box is retired" in laptop.lt("host", "retire", "box").stderr
+    assert "retired" in laptop.lt("resume", name, code=1).stderr
+    laptop.lt("resume", name, "--on", "twin")
+    ended = laptop.wait_state(name, "succeeded", timeout=200)
+    assert (ended["host"], ended["attempt"], ended["id"]) == ("twin", 2, job["id"])
+    assert "checkpoint-" in str(laptop.query("SELECT resume FROM attempts WHERE attempt=2")[0]["resume"])
+    for one in (name, straight):
+        until(lambda one=one: laptop.job(one)["pull_state"] == "pulled", 60, "pulled")
+    weights = [tree_hashes(laptop.home / "runs" / one / "final") for one in (name, straight)]
+    assert weights[0]["model.safetensors"] == weights[1]["model.safetensors"]
+
+
+def test_a_retired_host_that_comes_back_has_its_old_attempt_stopped(
+    laptop: Laptop, box: SshHost, twin: SshHost
+) -> None:
+    name = laptop.run("box", "sleep", "600")
+    job = laptop.wait_state(name, "running")
+    port = box.sshd.port
+    box.sshd.stop()
+    told = laptop.lt("host", "retire", "box", "--move", "any")
+    assert "goes on at twin" in told.stderr
+    assert laptop.wait_state(name, "running")["host"] == "twin"
+    assert len(job_processes(job["id"])) >= 2  # nobody can ask the box: it goes on there, too
+
+    box.sshd.start(port)
+    laptop.lt("host", "retire", "box", "--undo")
+    laptop.lt("host", "check", "box", code=None)
+    where = str(box.root / "jobs" / job["id"])
+    until(lambda: (box.root / "jobs" / job["id"] / "1" / "exit.json").exists(), 60, "it is stopped on the box")
+    after = laptop.job(name)
+    assert (after["state"], after["host"], after["attempt"]) == ("running", "twin", 2), where
+    laptop.lt("stop", name)
+    laptop.wait_state(name, "cancelled")
