@@ -54,6 +54,13 @@ def again(worker: Mapping[str, Any], reason: str) -> dict[str, Any] | None:
         if batch is None:
             return None
         changed["recipe"]["train"] = {**(changed["recipe"].get("train") or {}), **batch}
+        if changed["recipe"].get("method") == "ppo":
+            # It writes and reads a round in parts of this size, however few rows a pass learns from.
+            own = dict(changed["recipe"].get("ppo") or {})
+            own["local_rollout_forward_batch_size"] = max(
+                1, int(own.get("local_rollout_forward_batch_size") or 64) // 2
+            )
+            changed["recipe"]["ppo"] = own
     return changed
 
 

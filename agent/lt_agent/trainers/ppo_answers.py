@@ -93,27 +93,41 @@ def prompt_inputs(prompts: Sequence[Any], tokenizer: Any, device: Any) -> tuple[
     return inputs["input_ids"], inputs["attention_mask"]
 
 
-def write_answers(model: Any, tokenizer: Any, prompts: Sequence[Any], settings: Any, device: Any) -> Answers:
-    """Lets the model answer each prompt; `settings` is transformers' GenerationConfig."""
+def write_answers(
+    model: Any, tokenizer: Any, prompts: Sequence[Any], settings: Any, device: Any, at_once: int
+) -> Answers:
+    """Lets the model answer each prompt, so many at once; `settings` is transformers' GenerationConfig."""
     ids, mask = prompt_inputs(prompts, tokenizer, device)
     with torch.no_grad():
-        written = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
-    new = written[:, ids.shape[1] :]
+        parts = [
+            model.generate(input_ids=some, attention_mask=seen, generation_config=settings)[:, ids.shape[1] :]
+            for some, seen in zip(ids.split(at_once), mask.split(at_once))
+        ]
+    longest = max(part.shape[1] for part in parts)
+    padded = [nn.functional.pad(part, (0, longest - part.shape[1]), value=tokenizer.pad_token_id) for part in parts]
+    new = torch.cat(padded)
     plain = tokenizer.batch_decode(new, skip_special_tokens=True)
     texts = plain if isinstance(prompts[0], str) else [[{"role": "assistant", "content": text}] for text in plain]
     return Answers(ids, mask, new, list(prompts), texts)
 
 
 def graded(
-    functions: Sequence[Any], tokenizers: Sequence[Any], rows: Sequence[Mapping[str, Any]], answers: Answers
+    functions: Sequence[Any],
+    tokenizers: Sequence[Any],
+    rows: Sequence[Mapping[str, Any]],
+    answers: Answers,
+    at_once: int,
 ) -> Tensor:
-    """(answers, functions): what each function or reward model says of each answer, NaN where it says nothing."""
+    """(answers, functions): what each function or reward model says of each answer, NaN where it says nothing.
+
+    A model reads so many at once; a function sees all of them.
+    """
     device = answers.ids.device
     columns = {key: [row[key] for row in rows] for key in rows[0] if key not in ("prompt", "completion")}
     found = []
     for function, tokenizer in zip(functions, tokenizers):
         if isinstance(function, nn.Module):
-            found.append(_graded_by_model(function, tokenizer, answers, device))
+            found.append(_graded_by_model(function, tokenizer, answers, device, at_once))
             continue
         said = function(prompts=answers.prompts, completions=answers.texts, **columns)
         if len(said) != len(rows):
@@ -122,7 +136,7 @@ def graded(
     return torch.stack(found, 1).float()
 
 
-def _graded_by_model(model: Any, tokenizer: Any, answers: Answers, device: Any) -> Tensor:
+def _graded_by_model(model: Any, tokenizer: Any, answers: Answers, device: Any, at_once: int) -> Tensor:
     if isinstance(answers.prompts[0], str):
         texts = [prompt + text for prompt, text in zip(answers.prompts, answers.texts)]
     else:
@@ -130,7 +144,10 @@ def _graded_by_model(model: Any, tokenizer: Any, answers: Answers, device: Any) 
             tokenizer.apply_chat_template([*prompt, *text], tokenize=False)
             for prompt, text in zip(answers.prompts, answers.texts)
         ]
-    inputs = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right", add_special_tokens=False)
-    with torch.no_grad():
-        logits: Tensor = model(**inputs.to(device)).logits
-    return logits[:, 0].float()
+    found = []
+    for start in range(0, len(texts), at_once):
+        some = texts[start : start + at_once]
+        inputs = tokenizer(some, return_tensors="pt", padding=True, padding_side="right", add_special_tokens=False)
+        with torch.no_grad():
+            found.append(model(**inputs.to(device)).logits[:, 0].float())
+    return torch.cat(found)

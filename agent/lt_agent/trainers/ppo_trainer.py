@@ -210,21 +210,17 @@ class PPOTrainer(Trainer):  # type: ignore[misc]
     def _answered(self, rows: Sequence[Mapping[str, Any]]) -> tuple[Any, Tensor]:
         """(answers, what each reward says of them)."""
         model = self.model_wrapped if self.model_wrapped is not None else self.model
+        device, at_once = self.accelerator.device, self.args.local_rollout_forward_batch_size
         training = self.model.training
         with unwrap_model_for_generation(
             model, self.accelerator, gradient_checkpointing_kwargs=self.args.gradient_checkpointing_kwargs
         ) as writer:
             writer.eval()
             with self.accelerator.autocast():
-                answers = write_answers(
-                    writer,
-                    self.processing_class,
-                    [row["prompt"] for row in rows],
-                    self._writing,
-                    self.accelerator.device,
-                )
+                prompts = [row["prompt"] for row in rows]
+                answers = write_answers(writer, self.processing_class, prompts, self._writing, device, at_once)
         self.model.train(training)
-        return answers, graded(self._functions, self._reward_tokenizers, rows, answers)
+        return answers, graded(self._functions, self._reward_tokenizers, rows, answers, at_once)
 
     def _written(self, rows: Sequence[Mapping[str, Any]]) -> Round:
         with torch.no_grad():

@@ -200,7 +200,8 @@ def _generation(recipe: Recipe, model: Model) -> float:
     own: Any = getattr(recipe, recipe.method)
     passes = recipe.train.gradient_accumulation_steps or 1
     if recipe.method == "ppo":
-        per_gpu = rows * passes * (own.num_mini_batches or 1)
+        at_once = own.local_rollout_forward_batch_size or 64
+        per_gpu = min(at_once, rows * passes * (own.num_mini_batches or 1))
         return 2.0 * model.layers * model.kv_heads * model.head_dim * 2 * length * per_gpu
     per_gpu = rows * (own.steps_per_generation or passes)
     if own.generation_batch_size:

@@ -21,7 +21,7 @@ class PpoSection(WrittenSection):
     response_length: Count | None = Field(default=None, description="tokens per answer; default 53")
     temperature: Positive | None = Field(default=None, description="of sampling; default 0.7")
     local_rollout_forward_batch_size: Count | None = Field(
-        default=None, description="answers per forward pass before learning begins; default 64"
+        default=None, description="answers written and read at once before learning begins; default 64"
     )
     missing_eos_penalty: NotNegative | None = Field(
         default=None, description="taken from the score of an answer that was cut"

@@ -47,6 +47,13 @@ def test_memory_is_tried_three_times_a_hang_once_and_nothing_else_at_all() -> No
     assert again(worker, "nan") is None
 
 
+def test_ppo_also_writes_fewer_answers_at_once_after_it_ran_out_of_memory() -> None:
+    changed = again({"recipe": {"method": "ppo", "ppo": {"kl_coef": 0.1}}}, "oom")
+    assert changed is not None
+    assert changed["recipe"]["ppo"] == {"kl_coef": 0.1, "local_rollout_forward_batch_size": 32}
+    assert changed["recipe"]["train"] == {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
+
+
 class Clock:
     def __init__(self) -> None:
         self.time = 0.0
@@ -98,6 +105,7 @@ def test_rewards_that_collapse_or_do_not_differ_and_a_model_far_from_its_start_a
     assert [code for code, _ in codes(rising + fallen)] == ["reward_collapse"]
     assert codes([{"reward": 0.5, "reward_std": 0.0}] * 12) == [("reward_flat", 9)]
     assert codes([{"reward": 0.5, "kl": 11.0}] * 3) == [("kl_high", 0)]
+    assert codes([{"reward": 0.5, "objective/kl": 11.0}] * 3) == [("kl_high", 0)]
 
 
 GREEDY = """

@@ -140,6 +140,31 @@ def test_a_rank_that_is_killed_ends_the_job_with_a_reason_and_leaves_nobody(tmp_
     assert not gone[1]
 
 
+GREEDY = """
+import os
+
+def reward(completions, **columns):
+    if os.environ["RANK"] == "1" and len(completions) > 4:
+        raise MemoryError(f"no room for {len(completions)}")
+    return [float(len(completion[-1]["content"])) for completion in completions]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_one_rank_out_of_memory_starts_all_again_with_the_same_rows_a_step(tmp_path: Path) -> None:
+    train = {"max_steps": 3, "per_device_train_batch_size": 8}
+    recipe = method_recipe(tmp_path, "grpo", "full", train=train, parallel=TWO)
+    recipe["grpo"] |= {"num_generations": 2, "steps_per_generation": 1}
+    (tmp_path / "letters.py").write_text(GREEDY)
+    attempt = Attempt(tmp_path / "a", recipe)
+    assert attempt.run() == 0, attempt.log()
+    assert [event["params"]["reason"] for event in attempt.events() if event["code"] == "started_again"] == ["oom"]
+    plans = [event["params"] for event in attempt.events() if event["code"] == "plan"]
+    assert {(plan["processes"], plan["batch_size"]) for plan in plans} == {(2, 16)}
+    assert len(attempt.losses()) == 3
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(("method", "kind"), [("sft", "full"), ("sft", "lora"), ("grpo", "lora"), ("ppo", "lora")])

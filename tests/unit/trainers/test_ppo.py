@@ -130,7 +130,16 @@ def learnt(line: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("kind", [pytest.param("full", marks=pytest.mark.slow), "lora"])
 def test_a_stop_in_the_middle_of_a_round_changes_nothing(kind: str, tmp_path: Path) -> None:
-    block = {**ROUNDS, "adap_kl_ctrl": True, "target": 1.0, "horizon": 200, "kl_coef": 0.01, "whiten_rewards": True}
+    # A round is written in parts of three answers, which may be of unequal length.
+    block = {
+        **ROUNDS,
+        "local_rollout_forward_batch_size": 3,
+        "adap_kl_ctrl": True,
+        "target": 1.0,
+        "horizon": 200,
+        "kl_coef": 0.01,
+        "whiten_rewards": True,
+    }
     train = {"max_steps": 14, "per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
     recipe = method_recipe(tmp_path, "ppo", kind, train=train, ppo=block)
     whole = Attempt(tmp_path / "whole", recipe)
