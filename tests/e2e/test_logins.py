@@ -63,6 +63,10 @@ def state(laptop: Laptop, host: str) -> str:
     return str(rows[0]["state"]) if rows else ""
 
 
+def accepted(box: SshHost) -> int:
+    return box.sshd.log.read_text().count("Accepted password")
+
+
 def log_in(laptop: Laptop, host: str, code: str) -> str:
     with terminal(laptop, "host", "connect", host) as screen:
         screen.expect("(me@lab) Password: ")
@@ -91,9 +95,10 @@ def test_a_password_host_is_added_used_and_reconnected_after_one_answer(keyless:
     assert PASSWORD not in shown and "is added" in shown
     job = keyless.run("box", "sh", "-c", "echo made > result.txt; sleep 600", options=["--pull", "*.txt"])
     keyless.wait_state(job, "running")
+    before = accepted(password_box)
     password_box.sshd.kill_sessions()
-    until(lambda: state(keyless, "box") != "reachable", 30, "the cut is seen")
-    until(lambda: state(keyless, "box") == "reachable", 60, "it came back by itself")
+    until(lambda: accepted(password_box) > before, 60, "it logged in again by itself")
+    until(lambda: state(keyless, "box") == "reachable", 60, "it came back")
     search_for(PASSWORD, keyless)
     keyless.lt("stop", job)
     keyless.lt("wait", job, "--pulled", code=None)
@@ -179,6 +184,50 @@ def test_remember_needs_a_keyring_and_never_a_plain_file(keyless: Laptop, asker:
         assert screen.end() == 1
         assert "keyring" in screen.screen and "Password" not in screen.screen
     assert asker.tries == 0
+
+
+def test_what_a_keyring_remembers_outlives_the_controller(keyless: Laptop, tmp_path: Path) -> None:
+    (tmp_path / "ring_of_the_test.py").write_text(_RING.format(folder=str(tmp_path / "ring")))
+    keyless.variables |= {"PYTHON_KEYRING_BACKEND": "ring_of_the_test.Ring", "PYTHONPATH": str(tmp_path)}
+    with AskingServer([SECRET], home=tmp_path) as server:
+        add(keyless, server)
+        with terminal(keyless, "host", "connect", "asker", "--remember") as screen:
+            screen.expect("Password: ")
+            screen.type("hush-hush-0815")
+            assert screen.end() == 0
+            assert "keyring" in screen.screen
+        search_for("hush-hush-0815", keyless)
+        keyless.lt("controller", "stop")
+        assert "memory" not in keyless.lt("host", "connect", "asker").stderr
+        keyless.lt("host", "connect", "asker", "--forget")
+        keyless.lt("controller", "stop")
+        assert "no terminal" in keyless.lt("host", "connect", "asker", code=3).stderr
+        assert not list((tmp_path / "ring").iterdir())
+
+
+# What a system's keyring is to lt, as a backend that a person has chosen by name.
+_RING = """
+import hashlib, pathlib
+from keyring.backend import KeyringBackend
+
+class Ring(KeyringBackend):
+    priority = 5
+    folder = pathlib.Path({folder!r})
+
+    def _file(self, service, name):
+        self.folder.mkdir(exist_ok=True)
+        return self.folder / hashlib.sha256((service + name).encode()).hexdigest()
+
+    def set_password(self, service, name, secret):
+        self._file(service, name).write_text(secret)
+
+    def get_password(self, service, name):
+        file = self._file(service, name)
+        return file.read_text() if file.exists() else None
+
+    def delete_password(self, service, name):
+        self._file(service, name).unlink()
+"""
 
 
 def search_for(secret: str, laptop: Laptop) -> None:

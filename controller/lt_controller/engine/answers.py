@@ -74,6 +74,10 @@ class Memory:
             with self._lock:
                 self._write(self._remembered() | {slot})
 
+    def in_keyring(self, slots: Iterable[str]) -> bool:
+        """Whether all of them are in the keyring, too."""
+        return self._remembered().issuperset(slots)
+
     def forget(self, slot: str) -> None:
         """Drops it here and in the keyring. Raises LtError `no_keyring`, `keyring_failed`."""
         with self._lock:

@@ -76,13 +76,12 @@ class Errands:
         """How the login went: `asked`, `once` (what was answered works only once), `kept` (memory, keyring or "")."""
         logins = logins_of(connected.transport)
         slots = [slot for login in logins for slot in login.slots]
-        kept = "memory" if slots else ""
         if errand.params.get("remember"):
             for slot in slots:
                 self._memory.remember(slot)
-                kept = "keyring"
+        kept = "keyring" if self._memory.in_keyring(slots) else "memory"
         return {
             "asked": any(login.asked for login in logins),
             "once": any(login.once for login in logins),
-            "kept": kept,
+            "kept": kept if slots else "",
         }
