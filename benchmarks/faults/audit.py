@@ -161,8 +161,11 @@ def falsely_ended(laptop: Laptop, roots: list[Path]) -> list[str]:
 
 def _digest(path: Path) -> str:
     try:
+        digest = hashlib.sha256()
         with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
     except OSError:
         return hashlib.sha256().hexdigest() if path.name == "log" else "missing"
 

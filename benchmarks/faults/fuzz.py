@@ -125,7 +125,8 @@ class RecipeFiles:
         import lt_recipes
 
         gallery = Path(lt_recipes.__file__).parent / "gallery"
-        self.texts = [path.read_bytes() for path in sorted(gallery.glob("*.yaml"))]
+        texts = [path.read_bytes() for path in sorted(gallery.glob("*.yaml"))]
+        self.texts = [text.replace(b"path: data/", b"path: host:/data/") for text in texts]  # not looked for here
         self.path = folder / "recipe.yaml"
 
     def __call__(self, chance: random.Random) -> str:

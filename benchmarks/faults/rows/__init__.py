@@ -13,6 +13,7 @@ ORDER = (
     "hosts",
     "processes",
     "disks",
+    "environments",
     "hostile",
     "floods",
     "clocks",

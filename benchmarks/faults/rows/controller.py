@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmarks.faults.model import Family, Row
 from benchmarks.faults.scene import LONG, Scene
-from lt_controller.engine.steps import AskStep, PullStep, ResumeStep, Step, StopStep, StreamStep, SubmitStep, every_step
+from lt_controller.engine.steps import Step, every_step
 from support.wait import until
 
 
@@ -43,8 +43,8 @@ def stopped(scene: Scene, step: Step) -> None:
     assert scene.laptop.job(name)["attempt"] == 2
 
 
-def asked(scene: Scene, step: Step) -> None:
-    """A save and a removal. A script can't be asked to save, so what is asked to save is a training."""
+def removed(scene: Scene, step: Step) -> None:
+    """A job that is forgotten, its files on the host with it."""
     name = scene.start(lines=5, env=crash_at(step))
     scene.finish(name)
     scene.laptop.lt("rm", name, code=None, env=crash_at(step))
@@ -77,31 +77,50 @@ def crashed(scene: Scene, step: Step) -> None:
     marker = scene.laptop.home / f"crashed-{step.value}"
 
     def dead() -> bool:
-        if not marker.exists():
-            return False
-        process = scene.laptop.controller()
-        return process is None or process.create_time() > marker.stat().st_mtime
+        victim = marker.read_text() if marker.exists() else ""
+        process = scene.laptop.controller() if victim else None
+        return bool(victim) and (process is None or process.pid != int(victim))
 
     until(dead, LONG, f"the controller dies at {step.value}")
     scene.hit()
 
 
-SCRIPTS: dict[type[Step], Callable[[Scene, Step], None]] = {
-    SubmitStep: submitted,
-    StreamStep: submitted,
-    PullStep: pulled,
-    StopStep: stopped,
-    ResumeStep: stopped,
-    AskStep: asked,
+def recovered(scene: Scene, step: Step) -> None:
+    """A laptop without its database and with another identity, that takes over what its host has."""
+    ended, name = scene.start(lines=20), scene.start(lines=20, gate="gate")
+    scene.finish(ended)
+    scene.running(name)
+    scene.laptop.lt("controller", "stop")
+    until(lambda: scene.laptop.controller() is None, LONG, "the controller has left")
+    for path in [*scene.laptop.home.glob("lt.db*"), scene.laptop.home / "owner"]:
+        path.unlink()
+    scene.laptop.lt("recover", "box", "--adopt-all", code=None, env=crash_at(step))
+    crashed(scene, step)
+    scene.laptop.lt("recover", "box", "--adopt-all", code=None)
+    until(lambda: scene.laptop.job(name) and scene.laptop.job(ended), LONG, "both jobs are known again")
+    scene.open_gate()
+    scene.finish(name)
+    scene.finish(ended)
+
+
+# By the first word of a step's name.
+SCRIPTS: dict[str, Callable[[Scene, Step], None]] = {
+    "submit": submitted,
+    "stream": submitted,
+    "pull": pulled,
+    "stop": stopped,
+    "resume": stopped,
+    "save": saved,
+    "remove": removed,
+    "recover": recovered,
 }
-SPECIAL: dict[Step, Callable[[Scene, Step], None]] = {AskStep.SAVE: saved}
+SLOW = ("save",)  # a training
 
 
 def row_of(step: Step) -> Row:
     """The step's row. Raises KeyError for a kind of step that nobody has written a script for."""
-    script = SPECIAL.get(step) or SCRIPTS[type(step)]
-    quick = step not in SPECIAL
-    return Row(f"killed at {step.value}", partial(script, step=step), host="sshd", quick=quick)
+    kind = step.value.partition("-")[0]
+    return Row(f"killed at {step.value}", partial(SCRIPTS[kind], step=step), host="sshd", quick=kind not in SLOW)
 
 
 FAMILY = Family(

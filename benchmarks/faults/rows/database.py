@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from functools import partial
 
-from benchmarks.faults.model import Family, Row, Skip
+from benchmarks.faults.model import Family, Row
 from benchmarks.faults.scene import LONG, Scene, wait
 from support.wait import until
 
@@ -39,8 +39,6 @@ def corrupt(scene: Scene) -> None:
     done = scene.laptop.lt("ps", code=None)
     assert done.returncode != 0, "a damaged database was read"
     assert "lt.db" in done.stderr or "database" in done.stderr, done.stderr
-    if "recover" not in scene.laptop.lt("--help").stdout:
-        raise Skip("no `lt recover` yet")
     scene.laptop.lt("recover", "box")
     until(lambda: scene.laptop.job(name) and scene.laptop.job(ended), LONG, "both jobs are known again")
     scene.open_gate()

@@ -89,7 +89,9 @@ def passed(step: Step, home: Path) -> None:
     if os.environ.get("LT_CRASH_AT") != step.value:
         return
     try:
-        os.close(os.open(home / f"crashed-{step.value}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        marker = os.open(home / f"crashed-{step.value}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        os.write(marker, str(os.getpid()).encode())  # so that a test can tell the dead one from the next
+        os.close(marker)
     except FileExistsError:
         return
     os.kill(os.getpid(), signal.SIGKILL)
