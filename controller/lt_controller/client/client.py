@@ -27,7 +27,17 @@ if TYPE_CHECKING:
     from .wishing import Wishes
 
 
-class Client(LoginCalls, ShellCalls, QueueCalls, MoveCalls, RecoverCalls, ViewCalls, SecretCalls, PrepareCalls, AuditCalls):
+class Client(
+    LoginCalls,
+    ShellCalls,
+    QueueCalls,
+    MoveCalls,
+    RecoverCalls,
+    ViewCalls,
+    SecretCalls,
+    PrepareCalls,
+    AuditCalls,
+):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 
     Cheap to make. Use it as a context manager, from one thread at a time. Everything that can go wrong for a person

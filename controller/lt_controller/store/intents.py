@@ -27,7 +27,7 @@ def pending_submits(db: sqlite3.Connection) -> list[Intent]:
 
 def pending_on(db: sqlite3.Connection, host: str) -> list[Intent]:
     """What is asked of the jobs whose newest attempt is on `host`."""
-    where = f"JOIN jobs j ON j.id = i.job_id WHERE i.state='pending' AND i.kind NOT IN {_ELSEWHERE} AND j.host=?"
+    where = "JOIN jobs j ON j.id=i.job_id WHERE i.state='pending' AND i.kind NOT IN ('submit', 'relocate') AND j.host=?"
     return _intents(db.execute(f"{_SELECT} {where} ORDER BY i.rowid", (host,)))
 
 
@@ -41,7 +41,7 @@ def hosts_asked(db: sqlite3.Connection) -> set[str]:
     """The hosts that requests are pending for."""
     rows = db.execute(
         "SELECT DISTINCT j.host FROM intents i JOIN jobs j ON j.id = i.job_id"
-        f" WHERE i.state='pending' AND i.kind NOT IN {_ELSEWHERE}"
+        " WHERE i.state='pending' AND i.kind NOT IN ('submit', 'relocate')"  # those need no host
         " UNION SELECT json_extract(params, '$.host') FROM intents WHERE state='pending' AND kind='recover'"
     )
     return {row[0] for row in rows}
@@ -67,7 +67,6 @@ def failed(db: sqlite3.Connection, intent: str, error: LtError) -> None:
     )
 
 
-_ELSEWHERE = "('submit', 'relocate')"  # carried out without the job's host
 _SELECT = "SELECT i.id, i.kind, coalesce(i.job_id, ''), i.params FROM intents i"
 
 
