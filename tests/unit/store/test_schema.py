@@ -34,7 +34,7 @@ def test_opening_an_up_to_date_database_imports_no_sqlite_utils(tmp_path: Path) 
 def test_a_damaged_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "lt.db"
     path.write_bytes(b"this is no database, and long enough to be looked at" * 100)
-    with pytest.raises(LtError, match="database_unreadable"):
+    with pytest.raises(LtError, match="database_damaged"):
         schema.open_writable(path)
 
 
