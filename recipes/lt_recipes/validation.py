@@ -115,6 +115,8 @@ def _method_problem(method: Any, source: Source, said: Collection[KeyPath]) -> P
     return Problem(file, line, "method", f"{_shown(method)} is not known", hint)
 
 
+_MANY = 16  # words that are still read when they are listed
+
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
     "greater_than_equal": ("ge", "at least"),
@@ -160,7 +162,8 @@ def _not_among(given: Any, expected: str) -> tuple[str, str]:
     allowed = [word.strip("' ") for word in expected.replace(" or ", ", ").split(", ")]
     near = nearest(given, allowed) if isinstance(given, str) else None
     if near is not None and near != given:
-        return f"{_shown(given)} is not known", f"did you mean {near}? known: {', '.join(allowed)}"
+        known = f" known: {', '.join(allowed)}" if len(allowed) <= _MANY else ""
+        return f"{_shown(given)} is not known", f"did you mean {near}?{known}"
     hint = "put the word in quotes" if isinstance(given, bool) and allowed != ["1"] else ""
     return f"must be {' or '.join(filter(None, (', '.join(allowed[:-1]), allowed[-1])))}, not {_shown(given)}", hint
 
