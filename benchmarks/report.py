@@ -63,6 +63,31 @@ def markdown(rows: Sequence[Row], runs: int, reasons: str) -> str:
 REASONS_HEAD = "## What was missed, and why"
 
 
+METHODS_HEAD = "## A step of each method"
+
+
+def with_methods(text: str, rows: Sequence[Row], runs: int) -> str:
+    """`results.md` with the methods' steps at its end, in place of those of an earlier run.
+
+    They are measured apart (`--only methods`), and stand after the reasons, so that `kept_reasons` keeps them.
+    """
+    before, _, _ = text.partition(METHODS_HEAD)
+    table = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
+    table += ["| " + " | ".join(cells(row)) + " |" for row in rows]
+    now = datetime.now(timezone.utc)
+    lines = [
+        METHODS_HEAD,
+        "",
+        f"Written by `python -m benchmarks --only methods` on {now:%Y-%m-%d}: medians of {runs} pairs. The load at the",
+        f"end was {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; `benchmarks/measures/methods.py` says what is",
+        "timed.",
+        "",
+        *table,
+        "",
+    ]
+    return before.rstrip() + "\n\n" + "\n".join(lines)
+
+
 def kept_reasons(path: Path) -> str:
     """The part under `REASONS_HEAD` of an earlier `results.md`."""
     try:

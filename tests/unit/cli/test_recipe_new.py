@@ -76,9 +76,9 @@ def test_on_a_terminal_it_asks_and_proposes(data: Path, store: Store, lang: str,
         cwd=data.parent,
     )
     os.close(slave)
-    # data (a wrong one first), method, host, model, adapter, name: a terminal keeps what is typed ahead.
-    os.write(master, b"./nowhere\nrows.jsonl\n\nlocal\n\n\nanswers\n")
-    said = b""
+    # Data (a wrong one first), method, host, model, adapter, name: each when it is asked for.
+    answers = [b"./nowhere", b"rows.jsonl", b"", b"local", b"", b"", b"answers"]
+    said, fresh = b"", b""
     while True:
         try:
             piece = os.read(master, 4096)
@@ -86,7 +86,10 @@ def test_on_a_terminal_it_asks_and_proposes(data: Path, store: Store, lang: str,
             break
         if not piece:
             break
-        said += piece
+        said, fresh = said + piece, fresh + piece
+        if fresh.endswith(b": ") and answers:
+            os.write(master, answers.pop(0) + b"\n")
+            fresh = b""
     os.close(master)
     text = said.decode(errors="replace")
     assert process.wait(timeout=60) == 0, text
