@@ -15,7 +15,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all unit e2e lint format matrix pictures bench clean
+.PHONY: help install demo test test-all unit e2e lint format matrix pictures bench faults fuzz clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1	/' | expand -t 12
@@ -62,6 +62,12 @@ pictures: $(READY)  ## takes the terminal UI's pictures anew: those that the tes
 
 bench: $(READY)  ## measures every speed goal beside its floor, writes benchmarks/results.md
 	@$(BIN)/python -m benchmarks
+
+faults: $(READY)  ## breaks things under real jobs and counts what is lost, writes benchmarks/faults.md (root for most)
+	@PYTHONPATH=tests:. $(BIN)/python -m benchmarks.faults $(FAULTS_ARGS)
+
+fuzz: $(READY)  ## feeds damaged bytes to what reads strangers' bytes, prints figures
+	@$(BIN)/python -m benchmarks.faults.fuzz
 
 clean:  ## takes away everything that was built here
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -71,7 +71,7 @@ FAMILY = Family(
     "Streams are bytes with an offset; whoever writes much is slowed by nobody and slows nobody down.",
     (
         Row("a log of 32 MB without a newline", partial(endless, size=32_000_000), host="sshd", quick=True),
-        Row("a log of 10 GB without a newline", partial(endless, size=1_500_000_000), shortened="as 1.5 GB"),
+        Row("a log of 10 GB without a newline", partial(endless, size=1_000_000_000), shortened="as 1 GB"),
         Row("20,000 metrics in a burst", partial(burst, count=20_000), host="sshd", quick=True),
         Row("1,000,000 metrics in a burst", partial(burst, count=1_000_000)),
         Row("invalid UTF-8", not_text, host="sshd", quick=True),
