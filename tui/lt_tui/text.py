@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 
 from lt_controller.client import clock as laptop
 from lt_controller.client import words
@@ -136,12 +136,13 @@ def plain(cell: Cell) -> str:
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Words in lines of at most `width` cells; a text without spaces is cut."""
+    """Words in lines of at most `width` cells; what is longer without a space, as Chinese is, is cut."""
     lines, line = [], ""
     for word in text.split():
-        if line and cell_len(line) + 1 + cell_len(word) > width:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}".strip()
+        for part in chop_cells(word, max(2, width)) if cell_len(word) > width else [word]:
+            if line and cell_len(line) + 1 + cell_len(part) > width:
+                lines.append(line)
+                line = part
+            else:
+                line = f"{line} {part}" if line else part
     return [*lines, line] if line else lines

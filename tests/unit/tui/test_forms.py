@@ -94,7 +94,7 @@ async def test_several_metrics_are_drawn_together(app: LtApp) -> None:
         page = await job_page(app, pilot)
         await pilot.press("3", "m")
         await settled(pilot, lambda: isinstance(app.screen, ChooseSeveral))
-        await pilot.press("space", "enter")  # loss is marked already
+        await pilot.press("home", "space", "enter")  # loss is marked already
         await settled(pilot, lambda: app.screen is page and page.curves.names == ["eval_loss", "loss"])
         await settled(pilot, lambda: all(f" {name} " in shown(app) for name in page.curves.names))
 

@@ -98,6 +98,7 @@ def test_four_curves_of_a_hundred_thousand_points_are_reduced_quickly() -> None:
 
 def test_wrapped_keeps_to_cells() -> None:
     assert wrapped("中文 单词 很 长", 6) == ["中文", "单词", "很 长"]
+    assert wrapped("没有空格的长句", 6) == ["没有空", "格的长", "句"]
 
 
 def test_every_text_on_the_screen_has_a_translation() -> None:

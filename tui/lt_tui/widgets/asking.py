@@ -78,13 +78,11 @@ class Ask(ModalScreen[str | None]):
 class AskPath(Ask):
     """A path of the laptop, typed (tab completes) or taken from the tree below; anything else may be typed, too."""
 
-    CSS = """
-    AskPath { align: center middle; background: $background 60%;
-        Vertical { width: 76; max-width: 95%; height: auto; max-height: 95%; border: round $primary; padding: 1 2;
-                   background: $surface; }
-        DirectoryTree { height: 12; background: $surface; margin-top: 1; padding: 0; scrollbar-size-vertical: 1; }
-    }
-    """
+    # A subclass's CSS stands in place of its parent's.
+    CSS = (
+        Ask.CSS + "AskPath DirectoryTree { height: 12; background: $surface; margin-top: 1; padding: 0;"
+        " scrollbar-size-vertical: 1; }"
+    )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "Complete", priority=True)]
 
     def compose(self) -> ComposeResult:
@@ -119,7 +117,9 @@ class AskPath(Ask):
 
 
 class _Tree(DirectoryTree):
-    """Without what is hidden."""
+    """Without what is hidden, and without pictures that terminals draw in different widths."""
+
+    ICON_NODE, ICON_NODE_EXPANDED, ICON_FILE = "+ ", "- ", "  "
 
     def filter_paths(self, paths: Iterable[Path]) -> Iterable[Path]:
         """What can be data or a model."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -12,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from ..glyphs import glyphs
 from ..i18n import _
 from ..text import Span, safe
 from .bars import Lines
@@ -76,8 +78,6 @@ class Choose(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         """The question and the list."""
-        from rich.text import Text
-
         with Vertical():
             yield Static(safe(self._question), classes="title", markup=False)
             yield OptionList(*(Option(Text(safe(text)), id=str(n)) for n, (_key, text) in enumerate(self._options)))
@@ -113,12 +113,13 @@ class ChooseSeveral(ModalScreen[list[str] | None]):
                    background: $surface; }
         .title { text-style: bold; margin-bottom: 1; height: auto; }
         .keys { margin-top: 1; color: $text-muted; }
-        SelectionList { height: auto; max-height: 20; border: none; background: $surface; padding: 0; }
+        OptionList { height: auto; max-height: 16; border: none; background: $surface; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Leave"),
         Binding("enter", "take", "Take", priority=True),
+        Binding("space", "mark", "Mark", priority=True),
         Binding("j", "down", show=False),
         Binding("k", "up", show=False),
     ]
@@ -127,36 +128,46 @@ class ChooseSeveral(ModalScreen[list[str] | None]):
         super().__init__()
         self._question = question
         self._options = list(options)
-        self._current = current
+        self._marked = {n for n, (key, _text) in enumerate(self._options) if key in current}
 
     def compose(self) -> ComposeResult:
         """The question, the list, the keys."""
-        from textual.content import Content
-        from textual.widgets import SelectionList
-
         with Vertical():
             yield Static(safe(self._question), classes="title", markup=False)
-            marked = [(Content(safe(text)), n, key in self._current) for n, (key, text) in enumerate(self._options)]
-            yield SelectionList[int](*marked)
+            yield OptionList(*(Option(self._prompt(n), id=str(n)) for n in range(len(self._options))))
             yield Static(_("space marks   enter takes   escape leaves it"), classes="keys", markup=False)
 
-    @property
-    def _list(self) -> Any:
-        from textual.widgets import SelectionList
+    def on_mount(self) -> None:
+        """The first one that is marked is under the cursor."""
+        self.query_one(OptionList).highlighted = min(self._marked, default=0)
 
-        return self.query_one(SelectionList)
+    def _prompt(self, n: int) -> Text:
+        # A sign, not a colour alone: the framework's own list of boxes has the same box for both.
+        sign = glyphs().mark if n in self._marked else " "
+        return Text(f"{sign} {safe(self._options[n][1])}", no_wrap=True)
+
+    def action_mark(self) -> None:
+        """Marks what the cursor stands on, or takes its mark away."""
+        options = self.query_one(OptionList)
+        if (n := options.highlighted) is not None:
+            self._marked ^= {n}
+            options.replace_option_prompt_at_index(n, self._prompt(n))
+
+    def on_option_list_option_selected(self) -> None:
+        """A click marks."""
+        self.action_mark()
 
     def action_take(self) -> None:
         """Closes with what is marked, in the list's order."""
-        self.dismiss([self._options[n][0] for n in sorted(self._list.selected)])
+        self.dismiss([self._options[n][0] for n in sorted(self._marked)])
 
     def action_down(self) -> None:
         """As the arrow key."""
-        self._list.action_cursor_down()
+        self.query_one(OptionList).action_cursor_down()
 
     def action_up(self) -> None:
         """As the arrow key."""
-        self._list.action_cursor_up()
+        self.query_one(OptionList).action_cursor_up()
 
     def action_leave(self) -> None:
         """Escape: nothing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...i18n import _
-from ...text import safe, state_word
+from ...text import padded, safe, state_word
 from ...widgets.dialogs import ChooseSeveral
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ def choose_others(page: JobScreen) -> None:
     mine = page.data.job.id
     jobs = [job for job in reversed(fleet.jobs) if job.id != mine]
     width = max((len(job.name) for job in jobs), default=0)
-    options = [(job.id, f"{safe(job.name):{width}}  {state_word(job.state)}  {safe(job.recipe or '')}") for job in jobs]
+    options = [
+        (job.id, f"{safe(job.name):{width}}  {padded(state_word(job.state), 10)}  {safe(job.recipe or '')}")
+        for job in jobs
+    ]
 
     def chosen(ids: list[str] | None) -> None:
         if ids is not None:

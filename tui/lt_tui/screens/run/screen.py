@@ -53,6 +53,7 @@ class RunScreen(Page):
     """Enter changes a line, `S` runs it."""
 
     CSS_PATH = "run.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as the framework declares it
     EVERY = 0
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("H", "host", "Host", id="run.host"),
@@ -78,7 +79,7 @@ class RunScreen(Page):
         yield Lines(id="run-header")
         columns = [
             Column[Entry]("field", "FIELD", 12, lambda e, _w: ((_(e.key), "bold"),)),
-            Column[Entry]("value", "VALUE", 20, self._value, grow=3),
+            Column[Entry]("value", "VALUE", 12, self._value, grow=3),
         ]
         with Horizontal():
             yield Table[Entry](columns, lambda entry: entry.key, id="run-fields")
@@ -138,8 +139,9 @@ class RunScreen(Page):
     def _document(self) -> None:
         entry: Entry | None = self.query_one(Table).current
         if entry is not None:
+            doc = self.query_one("#run-doc", Lines)
             lines: list[tuple[Span, ...]] = [((_(entry.key), "head bold"),)]
-            self.query_one("#run-doc", Lines).say(*lines, *(((part, ""),) for part in wrapped(entry.doc, 40)))
+            doc.say(*lines, *(((part, ""),) for part in wrapped(entry.doc, doc.content_size.width or 40)))
 
     def on_table_highlighted(self) -> None:
         """Another line: what it means."""

@@ -76,8 +76,8 @@ class SubmitScreen(Page):
         yield TopBar()
         yield Lines(id="submit-header")
         columns = [
-            Column[RecipeField]("field", "FIELD", 24, self._name_cell, grow=2),
-            Column[RecipeField]("value", "VALUE", 20, self._value_cell, grow=3),
+            Column[RecipeField]("field", "FIELD", 20, self._name_cell, grow=2),
+            Column[RecipeField]("value", "VALUE", 12, self._value_cell, grow=3),
         ]
         with Horizontal():
             yield Table[RecipeField](columns, lambda field: field.key, id="fields")
@@ -122,7 +122,7 @@ class SubmitScreen(Page):
             lines: list[tuple[Span, ...]] = []
             for problem in data.problems:
                 lines.append(((problem.key, "bold"),))
-                lines += [((f"  {part}", "bad"),) for part in wrapped(problem.text, 44)]
+                lines += [((f"  {part}", "bad"),) for part in wrapped(problem.text, self._room - 2)]
             self.query_one("#problems", Lines).say(*lines)
         else:
             head.say((_("all is well: S submits"), "ok"))
@@ -137,10 +137,15 @@ class SubmitScreen(Page):
     def _value_cell(self, field: RecipeField, _width: int) -> Any:
         return ((shown(field.value), "warn" if field.key in self.overrides else "" if field.given else "faint"),)
 
+    @property
+    def _room(self) -> int:
+        """Cells for a line at the side."""
+        return self.query_one("#doc", Lines).content_size.width or 46
+
     def _document(self) -> None:
         table = self.query_one("#fields", Table)
         if table.current is not None:
-            self.query_one("#doc", Lines).say(*doc_lines(table.current, 46))
+            self.query_one("#doc", Lines).say(*doc_lines(table.current, self._room))
 
     def on_table_highlighted(self) -> None:
         """Another field: its documentation."""
@@ -233,7 +238,7 @@ class SubmitScreen(Page):
             except LtError as error:
                 told = said(error)
                 head = (_("not known"), "warn")
-                lines: list[tuple[Span, ...]] = [((part, "warn"),) for part in wrapped(told.message, 44)]
+                lines: list[tuple[Span, ...]] = [((part, "warn"),) for part in wrapped(told.message, self._room)]
             else:
                 head, lines = estimate_head(found), estimate_lines(found)
             self.query_one("#memory-head", Heading).say(head)
