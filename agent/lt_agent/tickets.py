@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Mapping
 
@@ -176,7 +176,7 @@ class Book:
                 self._bad[name] = error if isinstance(error, LtError) else LtError("bad_record", problem=str(error))
                 continue
             if ticket is not None:
-                found[name] = (mark, ticket)
+                found[name] = (mark, replace(ticket, wish=replace(ticket.wish, seen=info.st_ctime)))
         if found != self._known:
             self.version += 1
         self._known = found

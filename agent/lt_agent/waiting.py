@@ -75,7 +75,7 @@ class Queue:
         free = leases.survey(self._lease, self._slots, frozenset(), disk, count_cores=any(w.cpus for w in wishes))
         self.due = min((wish.not_before for wish in wishes if wish.not_before > now), default=None)
         paused = sum(1 for wish in wishes if wish.not_before > now)
-        state = (self._book.version, self._slots, free, tuple(held), len(waiting), paused)
+        state = (self._book.version, self._slots, free, tuple(held), len(waiting), paused, bool(others))
         blocked_by_others = bool(self._foreign) and now - self._foreign_at > FOREIGN_AGAIN
         if state == self._last and not (others or blocked_by_others):
             return []

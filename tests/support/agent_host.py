@@ -33,9 +33,16 @@ sys.exit(main(sys.argv[1:]))
 class AgentHost:
     """What a controller would drive. `close` ends everything that any of its jobs left."""
 
-    def __init__(self, folder: Path, slots: int = 2, gpus: tuple[str, ...] = (), deps: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        slots: int = 2,
+        gpus: tuple[str, ...] = (),
+        deps: bool = True,
+        lease: Path | None = None,
+    ) -> None:
         self.root = HostRoot(folder / "root")
-        self.lease = LeaseDir(folder / "lease")
+        self.lease = LeaseDir(lease or folder / "lease")
         self.bundle = make_bundle(folder / "agents" / "one", deps)
         self.jobs: list[AttemptPaths] = []
         leases.write_slots(self.lease, slots, gpus)

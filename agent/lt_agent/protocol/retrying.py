@@ -16,7 +16,7 @@ CURABLE = frozenset(
     {
         *("host_rebooted", "container_restarted", "supervisor_killed"),
         *("exit_code", "signal", "oom", "hang", "exception", "disk_full", "error"),
-        *("agent_error", "no_supervisor", "env_build_failed", "start_failed"),
+        *("agent_error", "no_supervisor", "env_build_failed", "start_failed", "secret_gone"),
     }
 )
 """Reasons that may be another one's fault, or a moment's: these are tried again."""
