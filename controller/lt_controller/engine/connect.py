@@ -23,6 +23,7 @@ from ..transport.bundle import AgentBundle
 from ..transport.probe import probe
 from .intake import Intake
 from .link import BridgeLink
+from .turns import turn
 
 CONNECT_TIMEOUT = 20.0  # seconds
 HELLO_TIMEOUT = 60.0  # a host under load answers late
@@ -63,6 +64,19 @@ def connect(
     `answers` is asked where the login needs more than a key.
     """
     transport = transport_for(host, home, answers)
+    with turn():
+        return _connect(transport, host, home, owner, writer, intake, on_end)
+
+
+def _connect(
+    transport: Transport,
+    host: Host,
+    home: Home,
+    owner: str,
+    writer: Writer,
+    intake: Intake,
+    on_end: Callable[[], None],
+) -> Connected:
     transport.connect(CONNECT_TIMEOUT)
     try:
         facts, digest, duplex = _bridge(transport, host, home, writer)
