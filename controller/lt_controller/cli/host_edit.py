@@ -45,6 +45,7 @@ def _settings(command: F) -> F:
         click.option("--proxy", "proxies", multiple=True, metavar="KIND=URL", help="http, https, all or no"),
         click.option("--env", "env", multiple=True, metavar="K=V", help="an environment variable of its jobs"),
         click.option("--lease-dir", metavar="DIR", help="where people who share the machine share its GPUs"),
+        click.option("--offline/--online", default=None, help="whether it reaches nothing but who logs in"),
         click.option("--note", metavar="TEXT", help="a line for yourself"),
     ]
     for option in reversed(options):

@@ -24,6 +24,7 @@ from .errands import Errand, Errands
 from .intake import Intake
 from .offline import settle_unreachable
 from .pulling import Pulling
+from .sending import send
 from .vault import Vault
 
 IDLE = 120.0  # seconds without work before a connection is given up; one that a person made is kept for longer
@@ -71,6 +72,7 @@ class HostSession(threading.Thread):
         self._lock = threading.Lock()
         self._connected: Connected | None = None
         self.doing = "idle"
+        self.sending = False  # somebody waits for a transfer that belongs to no job
         self.last_work = time.monotonic()
 
     # Called from other threads
@@ -104,6 +106,19 @@ class HostSession(threading.Thread):
         answer = connected.link.request(op, timeout=QUESTION_LIMIT)
         return answer if isinstance(answer, dict) else {}
 
+    def send(self, snapshots: list[dict[str, Any]], uv: bool) -> dict[str, Any]:
+        """Brings snapshots there, on the caller's thread (`sending`)."""
+        self.ask("connect").result()
+        connected = self._connected
+        if connected is None:
+            raise self._leaving()
+        self.sending = True
+        try:
+            return send(self.host, self._home, self._writer, connected, snapshots, uv)
+        finally:
+            self.last_work = time.monotonic()
+            self.sending = False
+
     def close(self) -> None:
         """Ends the session; jobs on the host go on."""
         self._closing.set()
@@ -131,7 +146,7 @@ class HostSession(threading.Thread):
     @property
     def patience(self) -> float:
         """Seconds without work after which the connection may go."""
-        return KEPT_FOR if self.by_person else IDLE
+        return KEPT_FOR if self.by_person or self.sending else IDLE
 
     # The thread
 
