@@ -6,10 +6,13 @@ its network, switched off, booted anew, and restarted as a container is (all pro
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import os
 import random
 import subprocess
+import tempfile
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +58,7 @@ class Machine:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._net = _free_net()
+        self._net, self._net_lock = _free_net()
         self._link = f"lt{uuid.uuid4().hex[:8]}"
         self._boot_id = self.folder / "boot_id"
         self._init: subprocess.Popen[bytes] | None = None
@@ -144,7 +147,7 @@ class Machine:
         assert self._init is not None
         subprocess.run(["ip", "link", "del", self._link], capture_output=True, check=False)
         psutil.Process(self.first_process).kill()
-        self._init.wait(20)
+        self._init.wait(60)
         self.sshd.stop()
 
     def reboot(self) -> None:
@@ -169,15 +172,25 @@ class Machine:
         """Ends it for good."""
         if self._init is not None and self._init.poll() is None:
             self.power_off()
+        os.close(self._net_lock)
 
 
-def _free_net() -> str:
-    """The first three parts of a /24 that no link of this machine uses, of those set apart for tests of networks."""
+def _free_net() -> tuple[str, int]:
+    """The first three parts of a /24 that no link here uses, of those set apart for tests of networks; and its lock.
+
+    The lock keeps two that choose at once from the same choice; it is held by the descriptor.
+    """
     taken = subprocess.run(["ip", "-o", "-4", "addr"], capture_output=True, text=True, check=True).stdout
+    folder = Path(tempfile.gettempdir(), f"lt-test-nets-{os.getuid()}")
+    folder.mkdir(mode=0o700, exist_ok=True)
     while True:
         net = f"198.{random.randint(18, 19)}.{random.randint(0, 255)}"
-        if f" {net}." not in taken:
-            return net
+        lock = os.open(folder / net, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if f" {net}." not in taken:
+                return net, lock
+        os.close(lock)
 
 
 def _ip(*words: str) -> None:
