@@ -116,7 +116,7 @@ def test_a_lease_is_free_as_soon_as_its_holders_are_killed(box: AgentHost) -> No
 def test_a_gpu_that_something_else_uses_is_passed_over_and_named(
     box: AgentHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the driver would tell is given here as data: see docs/queue.md for what was tried on a real GPU."""
+    """What the driver would tell is given here as data."""
     monkeypatch.setattr("lt_agent.waiting.foreign_gpus", lambda gpus: frozenset({GPUS[0]} & set(gpus)))
     monkeypatch.setattr("lt_agent.start.ensure_dispatcher", lambda *_: None)
     jobs = [box.spec("true", gpus=1) for _ in range(2)]
