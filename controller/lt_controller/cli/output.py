@@ -122,6 +122,7 @@ _STYLES = {
     **dict.fromkeys(("running", "运行中", "pulling", "取回中"), "cyan"),
     **dict.fromkeys(("failed", "lost", "refused", "bad", "失败", "丢失", "被拒绝", "不行"), "red"),
     **dict.fromkeys(
-        ("unreachable", "paused", "stopping", "warn", "timed", "不可达", "已暂停", "注意", "超时"), "yellow"
+        ("unreachable", "needs", "paused", "stopping", "warn", "timed", "不可达", "需要登录", "已暂停", "注意", "超时"),
+        "yellow",
     ),
 }

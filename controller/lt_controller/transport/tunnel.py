@@ -29,7 +29,8 @@ OUTPUT, ERRORS, EXIT = b"o", b"e", b"x"  # what a frame to the other end holds; 
 PIECE = 1 << 18  # bytes carried at once
 START_LIMIT = 20.0  # seconds for rsync to start its end of the tunnel
 HELLO_LIMIT = 65536  # bytes of the command
-_OPTION = re.compile(r"-[A-Za-z0-9][A-Za-z0-9.]*|--[a-z][a-z-]*(=[A-Za-z0-9._-]*)?|\.")
+# `-s` makes rsync send every other option, and all paths, inside the stream.
+_OPTION = re.compile(r"-[A-Za-z0-9][A-Za-z0-9.]*|--sender|\.")
 
 
 class Tunnel:

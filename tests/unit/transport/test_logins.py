@@ -18,6 +18,8 @@ from lt_inventory.hosts_file import HostsFile
 from lt_inventory.model import Host
 from support.asking_sshd import PASSWORD, AskingServer, Round, password_sshd
 from support.sshd import SshHost, make_host, needs_sshd
+from support.sshd import short_folder as short_folder
+from support.wait import until
 
 OTP = Round((("Verification code: ", True),), ("",), "Second factor", "From your phone")
 SECRET = Round((("(me@lab) Password: ", False),), ("hush",))
@@ -237,6 +239,32 @@ def test_a_certificate_beside_the_key_logs_in(tmp_path: Path) -> None:
         assert transport.alone and transport.run(["echo", "in"]).stdout == b"in\n"
         transport.close()
     finally:
+        made.sshd.stop()
+
+
+@needs_sshd
+def test_a_certificate_that_only_the_agent_holds_logs_in(
+    tmp_path: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, key = tmp_path / "authority", tmp_path / "id"
+    for path in (authority, key):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True)
+    made = make_host(tmp_path / "host", extra=[f'TrustedUserCAKeys "{authority}.pub"'])
+    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(short_folder / "agent")], stdout=subprocess.DEVNULL)
+    try:
+        sign = ["ssh-keygen", "-q", "-s", str(authority), "-I", "me", "-n", str(made.host.user), f"{key}.pub"]
+        subprocess.run(sign, check=True)
+        until(lambda: (short_folder / "agent").exists())
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(short_folder / "agent"))
+        subprocess.run(["ssh-add", "-q", str(key)], check=True)
+        key.unlink()
+        transport = transport_for(replace(made.host, key=None), made.home)
+        transport.connect()
+        assert transport.alone and transport.run(["echo", "in"]).stdout == b"in\n"
+        transport.close()
+    finally:
+        agent.terminate()
+        agent.wait()
         made.sshd.stop()
 
 

@@ -43,7 +43,7 @@ def conversation(path: Path, hello: bytes) -> bytes:
     "argv",
     [
         ["rsync", "--server", "-s", "."],
-        ["rsync", "--server", "--sender", "-slLogDtpre.iLsfxCIvu", "--timeout=90", "."],
+        ["rsync", "--server", "--sender", "-slLogDtpre.iLsfxCIvu", "."],
     ],
 )
 def test_what_rsync_runs_on_a_host_is_let_through(argv: list[str]) -> None:
@@ -60,7 +60,8 @@ def test_what_rsync_runs_on_a_host_is_let_through(argv: list[str]) -> None:
         ["/tmp/rsync", "--server"],
         ["rsync", "--server", "/etc/passwd"],
         ["rsync", "--server", ".", "x;id"],
-        ["rsync", "--server", "--log-file=/root/x"],
+        ["rsync", "--server", "--log-file=x"],
+        ["rsync", "--server", "--daemon", "--config=x", "."],
         ["rsync", "--server", "-s", "$(id)"],
         ["rsync", "--server", 5],
     ],
@@ -82,9 +83,7 @@ def test_the_socket_is_private_and_runs_nothing_but_rsync(make_way: MakeWay, tmp
 def test_a_command_that_fails_gives_its_exit_code(make_way: MakeWay) -> None:
     way = make_way("tunnel")
     with Tunnel(way.transport) as tunnel:
-        done = subprocess.run(
-            [*tunnel.argv, "host", "rsync", "--server", "--no-such-option", "."], capture_output=True, timeout=60
-        )
+        done = subprocess.run([*tunnel.argv, "host", "rsync", "--server", "-sW9", "."], capture_output=True, timeout=60)
     assert done.returncode == 1 and b"option" in done.stderr
 
 
