@@ -45,14 +45,14 @@ class Tmux:
         for key in keys:
             self._tmux("send-keys", *([] if key in ("Enter", "Escape", "Tab") else ["-l"]), key)
 
-    def sees(self, text: str, timeout: float = 60) -> None:
+    def sees(self, text: str, timeout: float = 120) -> None:
         """Waits until it is on the screen."""
         try:
             until(lambda: text in self.screen, timeout)
         except AssertionError:
             raise AssertionError(f"{text!r} never came:\n{self.screen}") from None
 
-    def loses(self, text: str, timeout: float = 30) -> None:
+    def loses(self, text: str, timeout: float = 90) -> None:
         """Waits until it is no longer on the screen."""
         until(lambda: text not in self.screen, timeout, f"{text!r} is gone")
 
@@ -70,6 +70,7 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
 
 
 @pytest.mark.train
+@pytest.mark.timeout(900)
 def test_from_the_first_run_to_a_pulled_checkpoint(laptop: Laptop, tmp_path: Path) -> None:
     pytest.importorskip("torch")
     host = make_host(tmp_path / "host", home_name="home", lt_home=tmp_path / "unused")
@@ -85,7 +86,16 @@ def test_from_the_first_run_to_a_pulled_checkpoint(laptop: Laptop, tmp_path: Pat
         terminal.sees("shows this key")
         terminal.sees("SHA256:")
         terminal.keys("y")
-        terminal.sees("Nothing of yours runs or waits here.", 90)
+        terminal.sees("Nothing of yours runs or waits here.", 180)
+
+        # What the host holds: our own bridge among its processes, and the agent on its disk.
+        terminal.keys("2")
+        terminal.sees("PROCESS")
+        terminal.sees("lt ", 90)
+        terminal.keys("3")
+        terminal.sees("of ours", 90)
+        terminal.sees("agent")
+        terminal.keys("1")
 
         # Submit the tiny recipe there, longer than the test needs.
         terminal.keys("n")
@@ -99,7 +109,7 @@ def test_from_the_first_run_to_a_pulled_checkpoint(laptop: Laptop, tmp_path: Pat
         terminal.keys("5000", "Enter")  # the old value is selected: typing replaces it
         terminal.sees("5000")
         terminal.keys("S")
-        terminal.sees("running", 120)
+        terminal.sees("running", 180)
         until(lambda: laptop.query("SELECT 1 FROM metrics WHERE name='loss' LIMIT 1"), 150, "a loss")
         job = laptop.query("SELECT name FROM jobs")[0]["name"]
         terminal.sees("loss")
@@ -108,17 +118,17 @@ def test_from_the_first_run_to_a_pulled_checkpoint(laptop: Laptop, tmp_path: Pat
         terminal.keys("x")
         terminal.sees(f"Stop {job}?")
         terminal.keys("y")
-        terminal.sees("cancelled", 90)
-        until(lambda: laptop.checkpoints(job), 30, "a checkpoint")
+        terminal.sees("cancelled", 180)
+        until(lambda: laptop.checkpoints(job), 90, "a checkpoint")
         terminal.keys("r")
-        until(lambda: laptop.job(job)["attempt"] == 2 and laptop.job(job)["state"] == "running", 120, "attempt 2")
+        until(lambda: laptop.job(job)["attempt"] == 2 and laptop.job(job)["state"] == "running", 180, "attempt 2")
         terminal.sees("attempt 2")
         terminal.keys("x")
         terminal.sees(f"Stop {job}?")
         terminal.keys("y")
-        terminal.sees("cancelled", 90)
+        terminal.sees("cancelled", 180)
         terminal.keys("p", "4")
-        terminal.sees("verified", 60)
+        terminal.sees("verified", 180)
         names = [row["name"] for row in laptop.query("SELECT name FROM checkpoints WHERE pull_state='pulled'")]
         assert names
 
@@ -126,7 +136,7 @@ def test_from_the_first_run_to_a_pulled_checkpoint(laptop: Laptop, tmp_path: Pat
         terminal.keys("Escape")
         terminal.sees("Hosts")
         terminal.keys("q")
-        until(lambda: not terminal.screen.strip(), 20, "the app has gone")
+        until(lambda: not terminal.screen.strip(), 90, "the app has gone")
     finally:
         terminal.close()
         laptop.lt("controller", "stop", code=None)
