@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from .protocol.files import read_json, write_json
 from .protocol.paths import AttemptPaths, HostRoot, LeaseDir
 from .protocol.records import JobSpec, to_dict
 from .stopping import read_spec
-from .systemd import scope_prefix
+from .systemd import keep_over_reboots, outlives_boots, scope_prefix
 
 _SECRET_KEEPERS = ("LT_JOB", "LT_ATTEMPT", "LT_OUT", "LT_METRICS")  # the dispatcher is no part of any job
 
@@ -103,8 +104,11 @@ def ensure_dispatcher(root: HostRoot, lease: LeaseDir, agent_dir: Path) -> None:
     if locks.is_locked(lease.lock):
         return
     environment = {key: value for key, value in os.environ.items() if key not in _SECRET_KEEPERS}
-    command = [sys.executable, "-E", "-s", "-S", os.path.abspath(agent_dir), "dispatch"]
-    command += ["--root", str(root.path), "--lease-dir", str(lease.path)]
+    agent = [sys.executable, "-E", "-s", "-S", os.path.abspath(agent_dir)]
+    where = ["--root", str(root.path), "--lease-dir", str(lease.path)]
+    command = [*agent, "dispatch", *where]
+    if outlives_boots(lease.path):
+        keep_over_reboots([*agent, "judge", *where], hashlib.sha256(os.fsencode(lease.path)).hexdigest()[:8])
     log = os.open(lease.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         # It forks once it has the lock, and this child ends: the second half of the double fork.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lt_agent import leases, procs, tickets, waiting
+from lt_agent import foreign, leases, procs, tickets, waiting
 from lt_agent.line import Wish
 from lt_agent.priorities import set_priority
 from lt_agent.protocol.paths import AttemptPaths
@@ -233,3 +233,22 @@ def test_the_line_is_decided_again_only_when_something_has_changed(
     assert queue.look(queue.tickets()) == [] and decided == [1]
     both.close()
     assert [v.starts for v in queue.look(queue.tickets())] == [True]
+
+
+def test_where_no_driver_answers_nothing_counts_as_foreign() -> None:
+    """Asked by a child that can't find the library, or not at all for GPUs of other makers."""
+    assert foreign.foreign_gpus(["GPU-there-is-none"]) == frozenset()
+    assert foreign.foreign_gpus(["amd:0"]) == frozenset() == foreign.foreign_gpus([])
+
+
+def test_a_driver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does its child stay."""
+    monkeypatch.setattr(foreign, "PATIENCE", 0.2)
+    monkeypatch.setattr(foreign, "busy_gpus", lambda gpus: signal.pause())
+    assert foreign.foreign_gpus(["GPU-a"]) == frozenset()
+    assert not procs.descendants(os.getpid())
+
+
+def test_the_childs_answer_is_taken_for_gpus_that_were_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "busy_gpus", lambda gpus: ["GPU-b", "GPU-other"])
+    assert foreign.foreign_gpus(["GPU-a", "GPU-b"]) == {"GPU-b"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,24 @@ def test_without_lingering_there_is_no_scope(lingers: Path) -> None:
     program(lingers / "bin", "systemd-run", "exit 0")
     (lingers / "linger" / systemd.user_name()).unlink()
     assert systemd.scope_prefix() == []
+
+
+def test_a_user_who_lingers_gets_a_unit_that_goes_on_after_a_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(systemd, "LINGER", str(tmp_path / "linger"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    command = ["/usr/bin/python3", "-E", "/data/my agents/100%/$x", "judge"]
+    assert systemd.keep_over_reboots(command, "abc") is None, "who does not linger has no manager at boot"
+    (tmp_path / "linger").mkdir()
+    (tmp_path / "linger" / systemd.user_name()).touch()
+    unit = systemd.keep_over_reboots(command, "abc")
+    assert unit is not None
+    assert 'ExecStart="/usr/bin/python3" "-E" "/data/my agents/100%%/$$x" "judge"' in Path(unit).read_text()
+    link = tmp_path / "config" / "systemd" / "user" / "default.target.wants" / "lt-abc.service"
+    assert link.resolve() == Path(unit).resolve()
+    written = os.stat(unit).st_mtime_ns
+    assert systemd.keep_over_reboots(command, "abc") == unit and os.stat(unit).st_mtime_ns == written
+    assert systemd.outlives_boots(Path("/var/tmp/lt-0")) and not systemd.outlives_boots(Path("/tmp/lt"))
+    systemd.keep_over_reboots(["other"], "abc")
+    assert "other" in Path(unit).read_text()
