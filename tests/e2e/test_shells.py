@@ -77,6 +77,7 @@ def test_a_shell_in_a_jobs_folder_is_one_to_type_in(laptop: Laptop, box: SshHost
     laptop.lt("wait", job, code=None)
 
 
+@pytest.mark.slow
 def test_a_job_that_is_on_no_host_yet_has_no_folder(laptop: Laptop, box: SshHost) -> None:
     port = box.sshd.port
     laptop.lt("host", "check", "box")

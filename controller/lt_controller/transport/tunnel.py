@@ -17,6 +17,7 @@ import struct
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from lt_agent.protocol.errors import LtError
@@ -28,6 +29,7 @@ from .ssh_config import control_folder
 OUTPUT, ERRORS, EXIT = b"o", b"e", b"x"  # what a frame to the other end holds; `tunnel_end` has the same
 PIECE = 1 << 18  # bytes carried at once
 START_LIMIT = 20.0  # seconds for rsync to start its end of the tunnel
+LEFTOVER = 86400.0  # seconds
 HELLO_LIMIT = 65536  # bytes of the command
 # `-s` makes rsync send every other option, and all paths, inside the stream.
 _OPTION = re.compile(r"-[A-Za-z0-9][A-Za-z0-9.]*|--sender|\.")
@@ -38,6 +40,7 @@ class Tunnel:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        _sweep(control_folder())
         self._folder = Path(tempfile.mkdtemp(prefix="t-", dir=control_folder()))
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._server.bind(os.fspath(self.path))
@@ -98,6 +101,15 @@ def allowed(argv: object) -> bool:
     if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
         return False
     return argv[:2] == ["rsync", "--server"] and len(argv) < 50 and all(_OPTION.fullmatch(word) for word in argv[2:])
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what killed controllers left. A socket as old as that has its one connection, or never gets it."""
+    limit = time.time() - LEFTOVER
+    for path in folder.glob("t-*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < limit:
+                shutil.rmtree(path)
 
 
 def _command(link: socket.socket) -> list[str] | None:
