@@ -13,8 +13,9 @@ from benchmarks.harness import Row, bench
 from benchmarks.report import kept_reasons, markdown, show, with_methods
 
 USUAL = ("startup", "submit", "log_latency", "log_volume", "pull", "many_jobs", "queue", "footprint", "tui")
-MEASURES = (*USUAL, "methods")  # every method against TRL by hand takes a quarter of an hour: `--only methods`
+MEASURES = (*USUAL, "scale", "methods")  # every method against TRL by hand takes a quarter of an hour: `--only methods`
 RESULTS = Path(__file__).with_name("results.md")
+SCALE = RESULTS.with_name("scale.md")
 
 
 def main() -> int:
@@ -40,6 +41,8 @@ def main() -> int:
                 rows.append(Row(name, "", f"not measured: {type(error).__name__}", "", False))
             sys.stderr.write(f"{name}: {time.perf_counter() - began:.0f} s\n")
     show(rows)
+    if options.only == ["scale"] and not options.no_write:  # a quarter of an hour, and a machine for itself
+        SCALE.write_text(markdown(rows, options.runs, kept_reasons(SCALE)).replace("# Speed", "# Scale", 1))
     if not options.only and not options.no_write:
         RESULTS.write_text(markdown(rows, options.runs, kept_reasons(RESULTS)))
     elif options.only == ["methods"] and not options.no_write:
