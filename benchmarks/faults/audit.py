@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.faults.model import Result
 from lt_agent.protocol.states import ENDED, RESTING
+from lt_controller.home import Home
 from support.laptop import Laptop
 
 
@@ -32,6 +33,7 @@ def audit(laptop: Laptop, roots: list[Path], disks: list[Path], result: Result) 
                 _streams(db, attempt, folder, who, result)
             _end(attempt, folder, who, result)
         _pulled(db, result)
+        _unknown(db, roots, Home(laptop.home).owner(), result)
     _started_once(disks, result)
     for root in roots:
         _snapshots(root, result)
@@ -133,6 +135,15 @@ def _started_once(disks: list[Path], result: Result) -> None:
         for word, count in counts.items():
             if count > 1:
                 result.doubled.append(f"{word.decode(errors='replace')} was started {count} times")
+
+
+def _unknown(db: sqlite3.Connection, roots: list[Path], owner: str, result: Result) -> None:
+    """An attempt of ours on a host that the laptop does not know of was begun once too often."""
+    known = {(row[0], str(row[1])) for row in db.execute("SELECT job_id, attempt FROM attempts")}
+    for path in {path for root in roots for path in root.glob("jobs/*/[0-9]*/spec.json")}:
+        spec = _parsed(path.read_bytes())
+        if isinstance(spec, dict) and spec.get("owner") == owner and path.parts[-3:-1] not in known:
+            result.doubled.append(f"{spec.get('name')}/{path.parts[-2]}: an attempt that nobody asked for")
 
 
 def _snapshots(root: Path, result: Result) -> None:

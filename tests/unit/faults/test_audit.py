@@ -18,6 +18,7 @@ from lt_agent.protocol.files import write_json
 from lt_agent.protocol.paths import AttemptPaths, HostRoot
 from lt_agent.protocol.records import ExitRecord, FileEntry, JobSpec, Manifest, to_dict
 from lt_agent.protocol.ulid import new_ulid
+from lt_controller.home import Home
 from lt_controller.store import checkpoints, jobs, streams
 from lt_controller.store.schema import open_writable
 from support.laptop import Laptop
@@ -95,6 +96,7 @@ LOST: dict[str, Callable[[World], None]] = {
 }
 DOUBLED: dict[str, Callable[[World], None]] = {
     "a start": lambda world: (world.disk / "starts").write_text(f"{world.job} 1\n" * 2) and None,
+    "an attempt": lambda world: _second_attempt(world),
     "a piece of a log": lambda world: world.change("INSERT INTO logs SELECT job_id, attempt, 4, data FROM logs"),
 }
 WRONG: dict[str, Callable[[World], None]] = {
@@ -135,6 +137,14 @@ def test_it_sees_a_job_called_ended_while_it_runs(world: World) -> None:
 
 def _home(world: World) -> Path:
     return world.laptop.home / "runs" / "j" / "final" / "model"
+
+
+def _second_attempt(world: World) -> None:
+    value = json.loads(world.there.spec.read_bytes())
+    owner = Home(world.laptop.home).owner()
+    folder = world.there.path.with_name("2")
+    folder.mkdir()
+    (folder / "spec.json").write_text(json.dumps({**value, "attempt": 2, "owner": owner}))
 
 
 def _half_a_snapshot(root: Path) -> None:
