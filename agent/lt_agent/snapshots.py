@@ -30,7 +30,14 @@ LINK_DEST = 3
 def missing(root: HostRoot, items: Sequence[dict[str, Any]]) -> list[dict[str, str]]:
     """Those of `items` (`{name, digest}`) that are not here as complete snapshots."""
     wanted = [{"name": str(item.get("name", "")), "digest": str(item.get("digest", ""))} for item in items]
-    return [item for item in wanted if not is_complete(root, item["name"], item["digest"])]
+    found = []
+    for item in wanted:
+        if is_complete(root, item["name"], item["digest"]):
+            with contextlib.suppress(OSError):
+                os.utime(root.data_manifest(item["name"], item["digest"]))  # it is about to be used: see `clearing`
+        else:
+            found.append(item)
+    return found
 
 
 def is_complete(root: HostRoot, name: str, digest: str) -> bool:
@@ -102,6 +109,15 @@ def check_unchanged(root: HostRoot, name: str, digest: str) -> None:
         changed = number < len(times) and info.st_mtime_ns != times[number]
         if changed or info.st_size != entry.size or not stat.S_ISREG(info.st_mode):
             raise LtError("data_changed", path=entry.path, name=name)
+
+
+def remove(root: HostRoot, name: str, digest: str) -> None:
+    """Deletes a snapshot, its manifest first: without it, it does not exist. The caller knows that nobody uses it."""
+    with _locked(root.data(name, digest).parent, digest):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(root.data_manifest(name, digest))
+        if root.data(name, digest).is_dir():
+            _remove(root.data(name, digest))
 
 
 def safe_path(path: str) -> str:

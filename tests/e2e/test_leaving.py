@@ -97,3 +97,43 @@ def test_a_retired_host_that_comes_back_has_its_old_attempt_stopped(
     assert (after["state"], after["host"], after["attempt"]) == ("running", "twin", 2), where
     laptop.lt("stop", name)
     laptop.wait_state(name, "cancelled")
+
+
+def test_what_is_at_home_may_be_cleared_from_its_host_and_nothing_else(laptop: Laptop, box: SshHost) -> None:
+    (laptop.work / "run.sh").write_text("mkdir out; echo made > out/it\n")
+    done = laptop.run("box", "sh", "run.sh", options=["--pull", "out/**"])
+    laptop.lt("wait", done, "--pulled")
+    (laptop.work / "other.txt").write_text("other code\n")
+    running = laptop.run("box", "sleep", "600")
+    laptop.wait_state(running, "running")
+    folders = {name: box.root / "jobs" / laptop.job(name)["id"] for name in (done, running)}
+
+    told = laptop.lt("gc", "box", "--older", "0s")
+    assert "lt gc box --yes" in told.stderr and folders[done].exists()
+    laptop.lt("gc", "box", "--older", "0s", "--yes")
+    assert not folders[done].exists() and folders[running].exists()
+    assert laptop.job(done)["state"] == "succeeded"
+    assert (laptop.home / "runs" / done / "files" / "out" / "it").read_text() == "made\n"
+    kept = {path.name for path in (box.root / "data").glob("*/*") if path.is_dir() and not path.name.startswith(".")}
+    assert len(kept) == 1  # the code of what runs; that of the other went
+    assert "Nothing" in laptop.lt("gc", "box", "--older", "0s", "--yes").stderr
+    laptop.lt("stop", running)
+    laptop.wait_state(running, "cancelled")
+    after = laptop.run("box", "sh", "run.sh")  # what was cleared is sent again
+    laptop.wait_state(after, "succeeded")
+
+
+@pytest.mark.slow
+@pytest.mark.train
+def test_a_cleared_job_is_resumed_from_home(laptop: Laptop, box: SshHost) -> None:
+    pytest.importorskip("trl", reason="the train extra is not installed")
+    name = laptop.submit("box", "tiny-sft", "save.pull=all", *SMALL, "train.max_steps=100000")
+    until(lambda: "checkpoint-4" in laptop.checkpoints(name), 200, "a checkpoint")
+    laptop.lt("stop", name, "--wait")
+    laptop.lt("pull", name, "--wait")
+    laptop.lt("gc", "box", "--older", "0s", "--yes")
+    assert not (box.root / "jobs" / laptop.job(name)["id"]).exists()
+    laptop.lt("resume", name)
+    until(lambda: laptop.metrics(name, "loss", attempt=2), 200, "it trains again")
+    laptop.lt("stop", name, "--wait")
+    assert min(laptop.metrics(name, "loss", attempt=2)) > 4

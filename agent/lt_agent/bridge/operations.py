@@ -63,6 +63,8 @@ class Operations:
             "disk": (ASKS, self._disk),
             "processes": (ASKS, self._processes),
             "holdings": (BULK, self._holdings),
+            "unneeded": (BULK, self._unneeded),
+            "clear": (BULK, self._clear),
         }
 
     def lane_of(self, request: Request) -> str:
@@ -282,6 +284,19 @@ class Operations:
 
         return {"processes": holdings.processes(), "disk": holdings.on_disk(self._root)}
 
+    def _unneeded(self, request: Request) -> Any:
+        from .. import clearing
+
+        return {"items": clearing.unneeded(self._root, self._lease, self._agent_dir, _rest(request))}
+
+    def _clear(self, request: Request) -> Any:
+        from .. import clearing
+
+        items = request.get("items")
+        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+            raise LtError("bad_request", key="items")
+        return clearing.clear(self._root, self._lease, self._agent_dir, items, _rest(request))
+
     def _current(self, request: Request) -> AttemptPaths:
         """The attempt meant: by now the host may have followed it by another one of itself."""
         from ..retries import current
@@ -311,6 +326,14 @@ def _devices(request: Request) -> Dict[str, int]:
 
         return devices()
     return {str(gpu): size if isinstance(size := sizes.get(gpu), int) else 0 for gpu in wanted}
+
+
+def _rest(request: Request) -> float:
+    """Seconds that what is to be cleared must have been left alone."""
+    from ..clearing import REST
+
+    value = request.get("rest")
+    return max(0.0, float(value)) if isinstance(value, (int, float)) else REST
 
 
 def _text(request: Request, key: str) -> str:

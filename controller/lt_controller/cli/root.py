@@ -34,6 +34,7 @@ COMMANDS = {
     "save": ("control", "save", "make a checkpoint now"),
     "pull": ("control", "pull", "bring checkpoints home now"),
     "drain": ("leaving", "drain", "get a host ready to be given back: finish or save, bring everything home"),
+    "gc": ("clearing", "gc", "what takes space on a host, and deleting what is safe to"),
     "rm": ("control", "rm", "forget an ended job and delete its files on the host"),
     "recover": ("recover", "recover", "know again what is on a host, or what came home, when the database is gone"),
     "adopt": ("recover", "adopt", "take over a job from another laptop"),

@@ -12,6 +12,7 @@ from lt_agent.protocol.errors import LtError
 
 from . import queries
 from .audit import AuditCalls
+from .clearing import ClearCalls
 from .logins import LoginCalls
 from .models import Job
 from .preparing import PrepareCalls
@@ -32,6 +33,7 @@ class Client(
     ShellCalls,
     QueueCalls,
     MoveCalls,
+    ClearCalls,
     RecoverCalls,
     ViewCalls,
     SecretCalls,

@@ -42,6 +42,16 @@ class Leaving:
 class MoveCalls(HostCalls, JobCalls):
     """The part of the client that speaks of leaving a host."""
 
+    def resume(self, ref: str, from_step: int | str | None = None) -> Request:
+        """As `JobCalls.resume`; from home where the host has no such checkpoint any more (`lt gc`)."""
+        job = self.job(ref)
+        usable = [item for item in queries.checkpoints(self._db, job.id) if item.resumable]
+        if from_step is not None:
+            usable = [item for item in usable if str(from_step) in (item.name, str(item.step))]
+        if job.resting and usable and not any(item.host_state == "present" for item in usable):
+            return self.resume_on(ref, job.host, from_step)
+        return super().resume(ref, from_step)
+
     def resume_on(self, ref: str, host: str, from_step: int | str | None = None) -> Request:
         """Goes on with a resting job on another host, from its newest checkpoint at home, or the one of this step or
         name; from the beginning where none was ever made.

@@ -208,6 +208,9 @@ class Controller:
             return {}
         if op in ("processes", "holdings"):
             return self._ask(str(request.get("name")), op, question=True)
+        if op in ("unneeded", "clear"):
+            asked = {key: request[key] for key in ("items", "rest") if key in request}
+            return self._ask(str(request.get("name")), op, question=True, **asked)
         if op == "send":
             self._host_named(str(request.get("name")))
             session = self._session(str(request.get("name")))
@@ -235,7 +238,7 @@ class Controller:
         session = self._session(name)
         if session is None:
             raise LtError("no_such_host", host=name, near=sorted(self._hosts or {}))
-        return session.question(errand) if question else session.ask(errand, person, **params).result()
+        return session.question(errand, **params) if question else session.ask(errand, person, **params).result()
 
     def _host_named(self, name: str) -> Host:
         hosts = self._read_hosts()

@@ -64,6 +64,8 @@ class Requests:
             self._writer.run("checkpoints", checkpoints.request, job.id, intent.params.get("names"))
         elif intent.kind == "remove":
             self._remove(intent, job)
+        elif intent.kind == "clear":
+            self._clear(job)
         else:
             raise LtError("unknown_intent", kind=intent.kind)
 
@@ -112,6 +114,16 @@ class Requests:
         passed(AskStep.REMOVE, self._home)
         self._writer.run("jobs", jobs.remove, job.id)
 
+
+    def _clear(self, job: jobs.Brief) -> None:
+        """Deletes on its host what is at home; the job stays known."""
+        if job.state not in states.RESTING:
+            raise LtError("job_alive", job=job.name, state=job.state)
+        away = self._writer.run("", checkpoints.not_home, job.id)
+        if away:
+            raise LtError("not_yet_home", job=job.name, checkpoints=away)
+        self._link.request("remove", timeout=600, job=job.id)
+        self._writer.run("checkpoints", checkpoints.cleared, job.id)
 
     def _is_gone(self, job: str) -> bool:
         """Whether the host has no folder of the job and, by a look at every process, nothing of it that runs.

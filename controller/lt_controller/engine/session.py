@@ -97,13 +97,13 @@ class HostSession(threading.Thread):
         self.poke(urgent=True)
         return ask.future
 
-    def question(self, op: str) -> dict[str, Any]:
+    def question(self, op: str, **params: Any) -> dict[str, Any]:
         """What the bridge answers, asked on the caller's thread: a slow answer holds up no other work."""
         self.ask("connect").result()
         connected = self._connected
         if connected is None:
             raise self._leaving()
-        answer = connected.link.request(op, timeout=QUESTION_LIMIT)
+        answer = connected.link.request(op, timeout=QUESTION_LIMIT, **params)
         return answer if isinstance(answer, dict) else {}
 
     def send(self, snapshots: list[dict[str, Any]], uv: bool) -> dict[str, Any]:

@@ -195,6 +195,19 @@ def names(db: sqlite3.Connection, job: str, attempt: int) -> list[str]:
     return [row[0] for row in rows]
 
 
+def not_home(db: sqlite3.Connection, job: str) -> list[str]:
+    """Checkpoints that are on the host and that no verified pull has brought, meant to come home or not."""
+    rows = db.execute(
+        "SELECT name FROM checkpoints WHERE job_id=? AND host_state='present' AND pull_state!='pulled'", (job,)
+    )
+    return [row[0] for row in rows]
+
+
+def cleared(db: sqlite3.Connection, job: str) -> None:
+    """The host has nothing of the job any more."""
+    db.execute("UPDATE checkpoints SET host_state='rotated' WHERE job_id=?", (job,))
+
+
 def only_on_host(db: sqlite3.Connection, job: str) -> list[str]:
     """Checkpoints that the host still holds, that were meant to come home, and that no verified pull has brought."""
     rows = db.execute(
