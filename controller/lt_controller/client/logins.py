@@ -93,7 +93,8 @@ class LoginCalls(HostCalls):
 
         Raises LtError `key_not_installed`, `key_not_accepted`, and as `login`.
         """
-        value = self._converse("install_key", answer, name=name)
+        with self._acting("host install-key", name):
+            value = self._converse("install_key", answer, name=name)
         done = InstalledKey(str(value.get("key")), bool(value.get("there")))
         if self.host(name).host.key is None:
             self.edit_host(name, {"key": done.key})
