@@ -34,12 +34,7 @@ class AgentHost:
     """What a controller would drive. `close` ends everything that any of its jobs left."""
 
     def __init__(
-        self,
-        folder: Path,
-        slots: int = 2,
-        gpus: tuple[str, ...] = (),
-        deps: bool = True,
-        lease: Path | None = None,
+        self, folder: Path, slots: int = 2, gpus: tuple[str, ...] = (), deps: bool = True, lease: Path | None = None
     ) -> None:
         self.root = HostRoot(folder / "root")
         self.lease = LeaseDir(lease or folder / "lease")
@@ -59,7 +54,7 @@ class AgentHost:
 
     def spec(self, *argv: str, **fields: Any) -> JobSpec:
         """A command's spec, with small numbers where real ones would be minutes."""
-        values: dict[str, Any] = {"job": new_ulid(), "attempt": 1, "name": "a-job", "owner": "tests", "kind": "command"}
+        values: dict[str, Any] = {"job": new_ulid(), "attempt": 1, "name": "a-job", "owner": "test", "kind": "command"}
         values.update(argv=argv, stop_grace=5.0, disk_floor=0)
         values.update(fields)
         spec = JobSpec(**values)
