@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import json
 import socket as network
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -171,6 +170,7 @@ class RecoverCalls(Connected):
 
     def _come_home(self, *options: str) -> Homecoming:
         import os
+        import subprocess
 
         from .client import Client
         from .socket import JOB_VARIABLES

@@ -10,7 +10,6 @@ from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import JobSpec, ResumeFrom, from_dict, to_dict
 
-from ..freeze import data_manifest
 from . import queries
 from .base import person
 from .hosts import HostCalls
@@ -59,6 +58,7 @@ class MoveCalls(HostCalls, JobCalls):
         Raises LtError `job_not_resting`, `no_such_checkpoint`, `checkpoint_not_home`, `input_stays_behind`, and what a
         submit to that host raises.
         """
+        from ..freeze import data_manifest
         from .closing import check_open
         from .planning import check_room, environment, host_variables, known_facts
 
