@@ -17,7 +17,7 @@ INTERRUPTED = 130  # as a shell says it: 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 COMMANDS = {
-    "host": ("host", "host", "the machines to train on: add, ls, show, check, edit, trust, import, rm"),
+    "host": ("host", "host", "the machines to train on: add, connect, ls, show, check, edit, rm …"),
     "submit": ("submit", "submit", "train by a recipe on a host"),
     "run": ("submit", "run", "run your own script on a host, with the folder you stand in"),
     "ps": ("jobs", "ps", "the jobs, and how far they are"),
