@@ -36,6 +36,7 @@ def said(question: str, answer: str) -> list[dict[str, str]]:
     return [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
 
 
+@pytest.mark.slow
 def test_a_host_without_a_way_out_is_prepared_and_trains(laptop: Laptop, island: Machine, tmp_path: Path) -> None:
     links = tmp_path / "links"
     make_wheel(links, "lt_island", "1.0", "HERE = True\n")
@@ -63,7 +64,8 @@ def test_a_host_without_a_way_out_is_prepared_and_trains(laptop: Laptop, island:
     job = laptop.submit(*words)
     row = laptop.wait_state(job, "succeeded", "failed", timeout=200)
     assert row["state"] == "succeeded", f"{row}\n{laptop.log(job)[-3000:].decode()}"
-    assert len(list((island.root / "data" / "wheels").iterdir())) == 1
+    there = [path.name for path in (island.root / "data" / "wheels").iterdir() if path.is_dir()]
+    assert len([name for name in there if not name.startswith(".")]) == 1
     [events] = [laptop.query("SELECT params FROM events WHERE job_id=? AND code='env'", laptop.job(job)["id"])]
     assert "built" in {json.loads(row["params"])["state"] for row in events}
     spec = json.loads(laptop.job(job)["spec"])
@@ -76,6 +78,6 @@ def test_a_model_that_is_not_here_is_named(laptop: Laptop, island: Machine, tmp_
     laptop.variables |= {"HF_HOME": str(tmp_path / "empty")}
     (laptop.work / "mine.jsonl").write_text(json.dumps({"messages": said("q", "a")}) + "\n")
     own = ["datasets.0.path=mine.jsonl", "datasets.0.type=messages"]
-    typed = ["model.name_or_path=nobody/nothing", f"env.python={sys.executable}", *own]
+    typed = ["model.name_or_path=nobody/nothing", "resources.gpus=0", f"env.python={sys.executable}", *own]
     done = laptop.lt("submit", "island", "sft-lora", *typed, code=1)
     assert "nobody/nothing" in done.stderr and "hf download" in done.stderr
