@@ -66,9 +66,10 @@ METHODS = ("dpo", "kto", "orpo", "reward", "grpo", "gspo", "rloo", "ppo")
 OTHERS = [f"tiny-{method}{kind}" for method in METHODS for kind in ("", "-lora")]
 
 
-@pytest.mark.parametrize(
-    "recipe", ["tiny-sft", "tiny-sft-lora", *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
-)
+LONG = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+@pytest.mark.parametrize("recipe", ["tiny-sft", "tiny-sft-lora", *(pytest.param(name, marks=LONG) for name in OTHERS)])
 def test_stopped_and_resumed_equals_straight_through(laptop: Laptop, box: SshHost, recipe: str) -> None:
     # Long enough a step that the pause falls into the middle.
     words = ["box", recipe, "train.max_steps=20", "save.save_steps=100", "train.gradient_accumulation_steps=8"]
