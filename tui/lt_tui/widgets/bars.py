@@ -11,7 +11,7 @@ from textual.widget import Widget
 from ..glyphs import glyphs
 from ..i18n import _
 from ..palette import style_of
-from ..text import Span
+from ..text import Span, safe, wrapped
 from .lines import rich_line
 
 if TYPE_CHECKING:
@@ -119,25 +119,39 @@ class Heading(Widget):
 
 
 class Lines(Widget):
-    """Lines of spans, as given."""
+    """Lines of spans, as given; with `wraps` a line of one span is broken where there is no more room."""
 
     DEFAULT_CSS = "Lines { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
-    def __init__(self, **more: Any) -> None:
+    def __init__(self, *, wraps: bool = False, **more: Any) -> None:
         super().__init__(**more)
+        self.wraps = wraps
         self.lines: tuple[tuple[Span, ...], ...] = ()
 
     def say(self, *lines: tuple[Span, ...]) -> None:
         """Shows these lines."""
         if lines != self.lines:
-            grown = len(lines) != len(self.lines)
+            grown = self.wraps or len(lines) != len(self.lines)
             self.lines = lines
             self.refresh(layout=grown)
 
     def get_content_height(self, container: Any, viewport: Any, width: int) -> int:
         """As many as there are lines."""
-        return len(self.lines)
+        return len(self._rows(width))
 
     def render(self) -> Text:
         """The lines, each cut at the edge."""
-        return Text("\n", no_wrap=True, overflow="ellipsis").join(rich_line(self.app, line) for line in self.lines)
+        rows = self._rows(self.content_size.width)
+        return Text("\n", no_wrap=True, overflow="ellipsis").join(rich_line(self.app, line) for line in rows)
+
+    def _rows(self, width: int) -> list[tuple[Span, ...]]:
+        rows: list[tuple[Span, ...]] = []
+        for line in self.lines:
+            if not self.wraps or len(line) != 1:
+                rows.append(line)
+                continue
+            text, style = line[0]
+            indent = " " * (len(text) - len(text.lstrip()))
+            parts = wrapped(safe(text), width - len(indent)) or [""]
+            rows += [((indent + part, style),) for part in parts]
+        return rows

@@ -17,7 +17,7 @@ from lt_controller.client.words import LtError
 from ...i18n import _
 from ...page import Page
 from ...places import Place
-from ...text import Cell, Span, padded, path_text, wrapped
+from ...text import Cell, padded, path_text
 from ...widgets.asking import Ask, AskPath
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
 from ...widgets.dialogs import Choose, Tell
@@ -85,7 +85,7 @@ class RunScreen(Page):
             yield Table[Entry](columns, lambda entry: entry.key, id="run-fields")
             with Vertical(id="run-side"):
                 yield Heading("About")
-                yield Lines(id="run-doc")
+                yield Lines(id="run-doc", wraps=True)
                 yield Heading("Check", id="run-check")
         yield KeyBar()
 
@@ -139,9 +139,7 @@ class RunScreen(Page):
     def _document(self) -> None:
         entry: Entry | None = self.query_one(Table).current
         if entry is not None:
-            doc = self.query_one("#run-doc", Lines)
-            lines: list[tuple[Span, ...]] = [((_(entry.key), "head bold"),)]
-            doc.say(*lines, *(((part, ""),) for part in wrapped(entry.doc, doc.content_size.width or 40)))
+            self.query_one("#run-doc", Lines).say(((_(entry.key), "head bold"),), ((entry.doc, ""),))
 
     def on_table_highlighted(self) -> None:
         """Another line: what it means."""

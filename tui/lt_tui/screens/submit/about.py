@@ -38,14 +38,14 @@ def shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else str(value)
 
 
-def doc_lines(field: RecipeField, width: int) -> list[Line]:
+def doc_lines(field: RecipeField) -> list[Line]:
     """A field's documentation."""
     kinds = {"text": _("text"), "number": _("number"), "integer": _("whole number"), "switch": _("true or false")}
     kind = kinds.get(field.kind, field.kind)
     lines: list[Line] = [((field.key, "head bold"), (f"  {kind}", "dim"))]
-    lines += [((part, ""),) for part in wrapped(field.doc, width)]
+    lines.append(((field.doc, ""),))
     if field.choices:
-        lines += [((part, "dim"),) for part in wrapped(_("one of: {names}", names=", ".join(field.choices)), width)]
+        lines.append(((_("one of: {names}", names=", ".join(field.choices)), "dim"),))
     return lines
 
 

@@ -83,11 +83,11 @@ class SubmitScreen(Page):
             yield Table[RecipeField](columns, lambda field: field.key, id="fields")
             with Vertical(id="submit-side"):
                 yield Heading("About")
-                yield Lines(id="doc")
+                yield Lines(id="doc", wraps=True)
                 yield Heading("Memory", id="memory-head")
-                yield Lines(id="memory")
+                yield Lines(id="memory", wraps=True)
                 yield Heading("Check", id="check-head")
-                yield Lines(id="problems")
+                yield Lines(id="problems", wraps=True)
         yield KeyBar()
 
     def read(self, client: Client) -> Form:
@@ -122,7 +122,7 @@ class SubmitScreen(Page):
             lines: list[tuple[Span, ...]] = []
             for problem in data.problems:
                 lines.append(((problem.key, "bold"),))
-                lines += [((f"  {part}", "bad"),) for part in wrapped(problem.text, self._room - 2)]
+                lines.append(((f"  {problem.text}", "bad"),))
             self.query_one("#problems", Lines).say(*lines)
         else:
             head.say((_("all is well: S submits"), "ok"))
@@ -137,15 +137,10 @@ class SubmitScreen(Page):
     def _value_cell(self, field: RecipeField, _width: int) -> Any:
         return ((shown(field.value), "warn" if field.key in self.overrides else "" if field.given else "faint"),)
 
-    @property
-    def _room(self) -> int:
-        """Cells for a line at the side."""
-        return self.query_one("#doc", Lines).content_size.width or 46
-
     def _document(self) -> None:
         table = self.query_one("#fields", Table)
         if table.current is not None:
-            self.query_one("#doc", Lines).say(*doc_lines(table.current, self._room))
+            self.query_one("#doc", Lines).say(*doc_lines(table.current))
 
     def on_table_highlighted(self) -> None:
         """Another field: its documentation."""
@@ -238,7 +233,7 @@ class SubmitScreen(Page):
             except LtError as error:
                 told = said(error)
                 head = (_("not known"), "warn")
-                lines: list[tuple[Span, ...]] = [((part, "warn"),) for part in wrapped(told.message, self._room)]
+                lines: list[tuple[Span, ...]] = [((told.message, "warn"),)]
             else:
                 head, lines = estimate_head(found), estimate_lines(found)
             self.query_one("#memory-head", Heading).say(head)
