@@ -67,9 +67,7 @@ def wishes_options(command: F) -> F:
 _OPTIONS = (
     click.option("--priority", "wanted_priority", type=int, metavar="N", help="a higher one goes first on the host"),
     click.option("--retries", type=click.IntRange(0), metavar="N", help="new attempts after a failure one may cure"),
-    click.option(
-        "--retry-wait", metavar="TIME", help="before the first of them (else 1m); then doubled"
-    ),
+    click.option("--retry-wait", metavar="TIME", help="before the first of them (else 1m); then doubled"),
     click.option("--gpu-memory", metavar="SIZE", help="what each of its GPUs must have in all: 24GiB"),
     click.option("--cpus", type=click.IntRange(0), metavar="N", help="cores to wait for, among jobs that ask for some"),
     click.option("--disk", metavar="SIZE", help="free space on the host to wait for: 200GiB"),
