@@ -88,7 +88,16 @@ class Peer:
             *("-w", str(self._home / "work"), "--mpiprocs-per-machine", "1", "-m", ""),
         )
         self.verdi(
-            "computer", "configure", "core.ssh_async", "-n", COMPUTER, "--host", COMPUTER, "--safe-interval", "0"
+            "computer",
+            "configure",
+            "core.ssh_async",
+            "-n",
+            COMPUTER,
+            "--host",
+            COMPUTER,
+            "--safe-interval",
+            "0",
+            "--no-use-sftp",
         )
         self.verdi("daemon", "start", "1")
 
@@ -143,9 +152,9 @@ Written by `make bench-peers` on {when:%Y-%m-%d %H:%M} UTC: both in one run, one
 the same private sshd on loopback; medians (lowest–highest).
 
 {where}
-- AiiDA {version}: `verdi presto` (SQLite, its ZeroMQ broker), one daemon worker, `core.ssh_async`, `core.direct`, safe
-  interval 0, job poll interval 1 s, `core.arithmetic.add` by bash. lt: one slot, a command by bash. Each is timed from
-  the call in a Python process that has imported its client already.
+- AiiDA {version}: `verdi presto` (SQLite, its ZeroMQ broker), one daemon worker, `core.ssh_async` (without SFTP, which
+  this sshd lacks), `core.direct`, safe interval 0, job poll interval 1 s, `core.arithmetic.add` by bash. lt: one slot,
+  a command by bash. Each is timed from the call in a Python process that has imported its client already.
 
 | | AiiDA {version} | lt |
 |---|---|---|
