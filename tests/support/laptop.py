@@ -48,7 +48,7 @@ class Laptop:
         self,
         *words: str | os.PathLike[str],
         code: int | None = 0,
-        timeout: float = 120,
+        timeout: float = 300,
         stdin: str = "",
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,

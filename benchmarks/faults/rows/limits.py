@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 
 from benchmarks.faults.model import Family, Row
@@ -24,9 +26,10 @@ def startups(scene: Scene) -> None:
     machine = scene.is_machine
     name = scene.start(lines=50, parts=1, gate="gate", pull=True)
     scene.running(name)
+    ours = machine.sshd.sessions()
     strangers = [socket.create_connection((machine.address, PORT), timeout=10) for _ in range(4)]
-    machine.sshd.kill_sessions()  # theirs too, so they come back at once
-    strangers += [socket.create_connection((machine.address, PORT), timeout=10) for _ in range(4)]
+    for pid in ours:
+        os.kill(pid, signal.SIGKILL)
     until(lambda: scene.state_of_host() in ("unreachable", "refused"), 60, "the host is out of reach")
     scene.hit()
     assert scene.laptop.job(name)["state"] == "running"
