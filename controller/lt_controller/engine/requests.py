@@ -114,7 +114,6 @@ class Requests:
         passed(AskStep.REMOVE, self._home)
         self._writer.run("jobs", jobs.remove, job.id)
 
-
     def _clear(self, job: jobs.Brief) -> None:
         """Deletes on its host what is at home; the job stays known."""
         if job.state not in states.RESTING:

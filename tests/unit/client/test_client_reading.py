@@ -174,4 +174,4 @@ def test_a_torn_json_column_breaks_no_listing(store: Store, client: Client) -> N
 def test_a_database_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "lt.db").write_text("not a database, but long enough to be read as one" * 20)
     with Client(tmp_path) as client:
-        refused("database_unreadable", client.jobs)
+        refused("database_damaged", client.jobs)
