@@ -12,6 +12,7 @@ import pytest
 
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import JobSpec
+from lt_agent.protocol.ulid import new_ulid
 from lt_controller.engine.checked import checked_other, checked_spec
 from lt_controller.store import jobs, owners, recovered
 from lt_controller.store.owners import Other
@@ -39,7 +40,7 @@ def test_a_right_spec_comes_through_whole() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"job": "01J0000000000000000000000A"},
+        {"job": new_ulid()},
         {"attempt": 2},
         {"kind": "shell"},
         {"argv": [1]},
@@ -122,7 +123,7 @@ def test_an_adopted_job_is_nobodys_work_here_until_it_is_taken_back(db: sqlite3.
 
 
 def test_a_name_that_is_taken_gets_a_suffix(db: sqlite3.Connection) -> None:
-    other = JobSpec(job="01J0000000000000000000000A", attempt=1, name="a", owner="me", kind="command", argv=("true",))
+    other = JobSpec(job=new_ulid(), attempt=1, name="a", owner="me", kind="command", argv=("true",))
     recovered.add_job(db, "box", "me", {1: other}, "a")
     assert recovered.free_name(db, JOB, "b", lambda name: False) == "b"
     assert recovered.free_name(db, JOB, "a", lambda name: False) == f"a-{JOB[-6:].lower()}"
