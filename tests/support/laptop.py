@@ -192,6 +192,9 @@ class Laptop:
         for process in self.processes():
             with contextlib.suppress(psutil.NoSuchProcess):  # it may end while it is looked at
                 found += [process] if _is_controller(process) else []
+        # A child that has not become rsync yet looks like its parent.
+        pids = {process.pid for process in found}
+        found = [process for process in found if _parent(process) not in pids]
         assert len(found) < 2, f"two controllers: {found}"
         return found[0] if found else None
 
@@ -246,6 +249,13 @@ def _environ(process: psutil.Process) -> dict[str, str]:
         return process.environ()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return {}
+
+
+def _parent(process: psutil.Process) -> int:
+    try:
+        return int(process.ppid())
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def _is_controller(process: psutil.Process) -> bool:
