@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lt_controller.client import Client
 from support.cli import Lt
 from support.store import Store
 
@@ -18,6 +19,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     monkeypatch.chdir(tmp_path)
     made = Store(tmp_path / "home")
     yield made
+    with Client(made.home) as client:
+        client.controller_stop()  # a command that found work may have started one
     made.close()
 
 
