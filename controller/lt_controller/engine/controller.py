@@ -54,6 +54,7 @@ class Controller:
         self._sessions: dict[str, HostSession] = {}
         self._hosts: dict[str, Host] | None = None  # None until the inventory has been read
         self._hosts_stamp: tuple[int, int] | None = (0, 0)
+        self._hosts_lock = threading.Lock()
         self._sessions_lock = threading.Lock()
         self._owner = home.owner()
         self._writer = Writer(home.database, self._committed)
@@ -163,14 +164,15 @@ class Controller:
 
     def _read_hosts(self) -> dict[str, Host]:
         """The inventory, read again when its file has changed; what is wrong with one version of it is said once."""
-        try:
-            stamp = _stamp(self._home.hosts_file)
-            if stamp != self._hosts_stamp:
-                self._hosts_stamp = stamp
-                self._hosts = HostsFile(self._home.hosts_file).load()
-        except (LtError, OSError) as error:  # a person is in the middle of editing it: what was known goes on
-            note(f"hosts.toml: {error}")
-        return self._hosts or {}
+        with self._hosts_lock:  # who asks while another thread reads waits, or it would see what was there before
+            try:
+                stamp = _stamp(self._home.hosts_file)
+                if stamp != self._hosts_stamp:
+                    self._hosts_stamp = stamp
+                    self._hosts = HostsFile(self._home.hosts_file).load()
+            except (LtError, OSError) as error:  # a person is in the middle of editing it: what was known goes on
+                note(f"hosts.toml: {error}")
+            return self._hosts or {}
 
     def _committed(self, topics: set[str]) -> None:
         if self._server is not None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
+from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import JobSpec, to_dict
 from lt_agent.protocol.ulid import new_ulid
 from lt_controller.client.database import write_intent
@@ -16,6 +18,8 @@ from lt_controller.engine import controller as engine
 from lt_controller.engine.controller import Controller
 from lt_controller.engine.server import Server
 from lt_controller.home import Home
+from lt_inventory.hosts_file import HostsFile
+from lt_inventory.model import Host
 from support.store import Store
 
 
@@ -87,3 +91,29 @@ def test_an_inventory_that_cannot_be_read_fails_no_request(home: Home) -> None:
     Controller(home, linger=0).run()
     assert store.db.execute("SELECT state FROM intents WHERE id='i'").fetchone() == ("done",)
     store.close()
+
+
+def test_who_asks_while_the_inventory_is_being_read_waits_for_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    HostsFile(home.hosts_file).add(Host(name="box", address="127.0.0.1", port=1, user="nobody"))
+    reading, go_on = threading.Event(), threading.Event()
+
+    class Slow(HostsFile):
+        def load(self) -> dict[str, Host]:
+            reading.set()
+            assert go_on.wait(30)
+            return super().load()
+
+    monkeypatch.setattr(engine, "HostsFile", Slow)
+    controller = Controller(home, linger=60)
+    running = threading.Thread(target=controller.run)
+    running.start()
+    assert reading.wait(30)
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(call, home, "connect", 60.0, name="box")
+        wait([asked], timeout=0.5)  # for it to be answered wrongly; the right answer takes as long as the reading
+        go_on.set()
+        with pytest.raises(LtError) as caught:
+            asked.result()
+    controller.stop()
+    running.join()
+    assert caught.value.code == "host_unreachable"
