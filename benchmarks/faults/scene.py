@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -261,13 +260,3 @@ def _marked(job: str) -> list[psutil.Process]:
 def wait(seconds: float) -> None:
     """Lets a fault last. The one place where time, and not an event, is waited for: that is what the row is about."""
     time.sleep(seconds)
-
-
-def read_json(path: Path) -> Any:
-    """The file's value."""
-    return json.loads(path.read_bytes())
-
-
-def lines(text: Sequence[str]) -> str:
-    """For notes."""
-    return "; ".join(text)
