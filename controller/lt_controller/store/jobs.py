@@ -57,10 +57,11 @@ def set_state(
 ) -> bool:
     """Moves an attempt, and its job if it is the job's newest, to `state` where the table of states allows it.
 
-    Never to an end: that is the exit record's to say (`end_attempt`).
+    Never to an end: that is the exit record's to say (`end_attempt`). And never from one, whatever a host tells: a job
+    goes on by a new attempt, which is a row of its own.
     """
     row = db.execute("SELECT state FROM attempts WHERE job_id=? AND attempt=?", (job, attempt)).fetchone()
-    if row is None or state in states.RESTING or not states.can_transition(row[0], state):
+    if row is None or {row[0], state} & states.RESTING or not states.can_transition(row[0], state):
         return False
     when = time or now()
     db.execute("UPDATE attempts SET state=?, reason=? WHERE job_id=? AND attempt=?", (state, reason, job, attempt))
