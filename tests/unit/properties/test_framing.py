@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lt_agent.protocol import frames
+from support.steady import STEADY
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
@@ -18,7 +19,7 @@ FRAMES = st.lists(st.tuples(HEADERS, st.binary(max_size=600)), max_size=5)
 
 
 @given(FRAMES, st.lists(st.integers(1, 200), max_size=20), st.binary(max_size=300))
-@settings(deadline=None, max_examples=40)
+@settings(STEADY, max_examples=40)
 def test_frames_come_out_as_they_went_in_however_they_are_cut(
     sent: list[tuple[dict[str, object], bytes]], cuts: list[int], noise: bytes
 ) -> None:
@@ -31,7 +32,7 @@ def test_frames_come_out_as_they_went_in_however_they_are_cut(
 
 
 @given(FRAMES, st.integers(0, 10_000), st.integers(0, 255))
-@settings(deadline=None, max_examples=40)
+@settings(STEADY, max_examples=40)
 def test_one_byte_that_is_wrong_never_breaks_the_reader(
     sent: list[tuple[dict[str, object], bytes]], at: int, value: int
 ) -> None:
@@ -41,6 +42,7 @@ def test_one_byte_that_is_wrong_never_breaks_the_reader(
 
 
 @given(st.binary(max_size=4000))
+@settings(STEADY)
 def test_garbage_after_the_magic_is_refused_or_waited_for(garbage: bytes) -> None:
     read_all(frames.MAGIC + garbage)
 

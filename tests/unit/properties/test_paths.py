@@ -13,6 +13,7 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.paths import HostRoot
 from lt_agent.protocol.records import FileEntry, Manifest
 from lt_controller.engine.verify import checked_entries, checked_manifest
+from support.steady import STEADY
 
 SHA = "0" * 64
 # Mostly pieces that mean something to a file system.
@@ -21,7 +22,7 @@ PATHS = st.lists(PIECES | st.text(max_size=5), max_size=6).map("/".join) | st.te
 
 
 @given(PATHS)
-@settings(max_examples=150)
+@settings(STEADY, max_examples=150)
 def test_what_is_accepted_stays_inside(path: str) -> None:
     manifest = Manifest("c", "checkpoint", "out/c", (FileEntry(path, 1, SHA),))
     try:
@@ -35,6 +36,7 @@ def test_what_is_accepted_stays_inside(path: str) -> None:
 
 
 @given(PATHS)
+@settings(STEADY)
 def test_a_checkpoints_name_is_one_plain_word(name: str) -> None:
     try:
         found = checked_manifest(Manifest(name, "checkpoint", "out/c", (FileEntry("a", 1, SHA),))).name
@@ -45,6 +47,7 @@ def test_a_checkpoints_name_is_one_plain_word(name: str) -> None:
 
 
 @given(PATHS, PATHS)
+@settings(STEADY)
 def test_a_snapshot_lies_under_the_root_whatever_it_is_called(name: str, digest: str) -> None:
     root = HostRoot("/data/lt")
     try:
@@ -56,6 +59,7 @@ def test_a_snapshot_lies_under_the_root_whatever_it_is_called(name: str, digest:
 
 
 @given(st.text(max_size=30), st.integers(-3, 3))
+@settings(STEADY)
 def test_an_attempts_folder_is_made_of_a_ulid_only(job: str, attempt: int) -> None:
     with pytest.raises(LtError) as caught:
         HostRoot("/data/lt").attempt("../" + job, attempt)

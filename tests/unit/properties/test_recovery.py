@@ -15,6 +15,7 @@ from lt_agent.protocol.ulid import new_ulid
 from lt_controller.engine.intake import _take_events
 from lt_controller.store import jobs, streams
 from lt_controller.store.schema import open_writable
+from support.steady import STEADY
 
 STATES = ("waiting", "preparing", "running", "stopping")
 EVENTS = st.lists(st.sampled_from([*STATES, "checkpoint", "plan"]), max_size=8)
@@ -23,7 +24,7 @@ CUTS = st.lists(st.integers(1, 60), max_size=30)
 
 
 @given(st.binary(max_size=400), EVENTS, POINTS, CUTS, st.integers(0, 2000))
-@settings(deadline=None, max_examples=30)
+@settings(STEADY, max_examples=30)
 def test_any_prefix_of_a_spool_yields_a_consistent_database(
     log: bytes, told: list[str], points: list[tuple[int, float]], cuts: list[int], length: int
 ) -> None:
@@ -42,7 +43,7 @@ def test_any_prefix_of_a_spool_yields_a_consistent_database(
 
 
 @given(st.integers(1, 500), st.binary(min_size=1, max_size=50))
-@settings(deadline=None, max_examples=10)
+@settings(STEADY, max_examples=10)
 def test_a_gap_is_refused_and_changes_nothing(gap: int, data: bytes) -> None:
     db, job = _database()
     try:

@@ -15,6 +15,7 @@ from lt_agent.protocol.records import ExitRecord, JobSpec, to_dict
 from lt_agent.protocol.ulid import new_ulid
 from lt_controller.store import jobs
 from lt_controller.store.schema import open_writable
+from support.steady import STEADY
 
 WORDS = st.sampled_from(states.STATES)
 # What may be told of an attempt, by the host or by the laptop: a state, an end, a resume.
@@ -26,6 +27,7 @@ NEWS = st.one_of(
 
 
 @given(st.lists(WORDS, max_size=12))
+@settings(STEADY)
 def test_no_order_of_words_leaves_an_end_except_by_a_new_attempt(words: list[str]) -> None:
     state = states.QUEUED
     for word in words:
@@ -35,6 +37,7 @@ def test_no_order_of_words_leaves_an_end_except_by_a_new_attempt(words: list[str
 
 
 @given(WORDS, WORDS, WORDS)
+@settings(STEADY)
 def test_work_never_goes_backwards(a: str, b: str, c: str) -> None:
     """Of three states that follow each other, no two are the same unless a new attempt lies between."""
     if states.can_transition(a, b) and states.can_transition(b, c) and states.QUEUED not in (b, c):
@@ -43,7 +46,7 @@ def test_work_never_goes_backwards(a: str, b: str, c: str) -> None:
 
 @given(st.lists(NEWS, max_size=16))
 @example([("end", "cancelled"), ("state", "queued")])  # a host that tells of an ended attempt that it waits
-@settings(deadline=None, max_examples=30)
+@settings(STEADY, max_examples=30)
 def test_any_news_in_any_order_leaves_a_job_and_its_attempts_in_agreement(news: list[tuple[str, str]]) -> None:
     with _database() as (db, job):
         for kind, word in news:
