@@ -231,6 +231,8 @@ class _Supervisor:
 
     def _judge_worker(self, oom_before: int | None) -> ExitRecord:
         assert self._crew.status is not None
+        if self._spec.kind == "recipe":
+            self._stopper.look(None)  # the worker reads requests, too, and may have obeyed one that is news to us
         exit_code, number = verdict.decode_status(self._crew.status)
         oom_after = verdict.oom_kills()
         try:

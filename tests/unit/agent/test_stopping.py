@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 from lt_agent import procs
 from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.records import EnvPlan
 from lt_agent.stopping import KILL_AFTER, StopRequest, merge, next_signal, read_stop, request_save, request_stop
 from support.agent_host import (
     AgentHost,
@@ -195,3 +197,15 @@ def test_signals_come_after_the_grace_in_order() -> None:
     assert next_signal(6, 5, ("sigterm",)) == (None, KILL_AFTER - 1)
     assert next_signal(5 + KILL_AFTER, 5, ("sigterm",)) == ("sigkill", None)
     assert next_signal(99, 5, ("sigterm", "sigkill")) == (None, None)
+
+
+def test_a_request_that_the_worker_saw_first_decides_all_the_same(host: AgentHost, tmp_path: Path) -> None:
+    """The worker of a recipe reads requests itself, and may be gone before its supervisor has looked."""
+    worker = tmp_path / "worker"
+    request = '{"kind": "stop", "grace": 60, "requested_by": "me", "time": 1}'
+    worker.write_text(
+        f"#!/bin/sh\n[ \"$1\" = -c ] && echo 3 && exit\nprintf '%s' '{request}' > \"$LT_OUT/../control/stop.json\"\n"
+    )
+    worker.chmod(0o755)
+    attempt = host.start(kind="recipe", recipe={"method": "sft"}, env=EnvPlan("existing", python=str(worker)))
+    assert (ended(attempt)["state"], ended(attempt)["reason"]) == ("cancelled", "stopped")
