@@ -49,9 +49,9 @@ def forward(place: str, port: str) -> int:
         note(phrase("forward_other_port", wanted=remote, port=local))
     with _running(argv) as process:
         _until_it_listens(process, local, host)
-        click.echo(phrase("forwarding", url=f"http://{LOOPBACK}:{local}", remote=remote, host=host))
-        sys.stdout.flush()
-        try:
+        try:  # from the moment that it is told on
+            click.echo(phrase("forwarding", url=f"http://{LOOPBACK}:{local}", remote=remote, host=host))
+            sys.stdout.flush()
             process.wait()
         except KeyboardInterrupt:
             note(phrase("forward_done"))
