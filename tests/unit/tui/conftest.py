@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from benchmarks.sample_fleet import SampleFleet
 
+from lt_controller.client import Client
 from lt_tui import glyphs, i18n
 from lt_tui.app import LtApp
 
@@ -40,6 +41,8 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleFle
     monkeypatch.chdir(tmp_path)
     made = SampleFleet(tmp_path / "home")
     yield made
+    with Client(made.home) as client:
+        client.controller_stop()  # an act that found work may have started one
     made.close()
 
 
