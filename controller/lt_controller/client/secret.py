@@ -88,7 +88,8 @@ class SecretCalls(JobCalls):
         if not found:
             raise LtError("secret_missing", names=names)
         with self._acting("secret give", job.name, names=sorted(found)):
-            self._call("confide", job=job.id, values=found)
+            pass  # the controller, which may have to be started for it, writes as well
+        self._call("confide", job=job.id, values=found)
         self._wake(job.host)
         return sorted(found)
 
