@@ -46,6 +46,16 @@ def box(tmp_path: Path, laptop: Laptop) -> Iterator[SshHost]:
     made.sshd.stop()
 
 
+@pytest.fixture
+def twin(tmp_path: Path, laptop: Laptop, box: SshHost) -> Iterator[SshHost]:
+    """A second host, named `twin`."""
+    made = make_host(tmp_path / "twin", name="twin", lt_home=laptop.home)
+    laptop.add_host(made.host)
+    yield made
+    end_jobs(tmp_path / "twin")
+    made.sshd.stop()
+
+
 def end_jobs(folder: Path) -> None:
     """Kills what a failed test left running on a host, so that the next one has the machine for itself."""
     workers = [p for p in processes_under(folder) if "LT_JOB" in _environ(p)]

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from e2e.conftest import end_jobs
 from support.laptop import Laptop, job_processes, tree_hashes
-from support.sshd import SshHost, make_host
+from support.sshd import SshHost
 from support.wait import until
 
 SMALL = ["train.per_device_train_batch_size=2", "train.logging_steps=1", "train.max_steps=12", "save.save_steps=4"]
-
-
-@pytest.fixture
-def twin(tmp_path: Path, laptop: Laptop, box: SshHost) -> Iterator[SshHost]:
-    """A second host, named `twin`."""
-    made = make_host(tmp_path / "twin", name="twin", lt_home=laptop.home)
-    laptop.add_host(made.host)
-    yield made
-    end_jobs(tmp_path / "twin")
-    made.sshd.stop()
 
 
 def test_a_drained_host_takes_nothing_new_finishes_brings_home_and_may_go(laptop: Laptop, box: SshHost) -> None:

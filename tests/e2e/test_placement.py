@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from e2e.conftest import end_jobs
 from support.laptop import Laptop
-from support.sshd import SshHost, make_host
+from support.sshd import SshHost
 from support.wait import until
-
-
-@pytest.fixture
-def twin(tmp_path: Path, laptop: Laptop, box: SshHost) -> Iterator[SshHost]:
-    """A second host, named `twin`."""
-    made = make_host(tmp_path / "twin", name="twin", lt_home=laptop.home)
-    laptop.add_host(made.host)
-    yield made
-    end_jobs(tmp_path / "twin")
-    made.sshd.stop()
 
 
 def ran_on(*hosts: SshHost) -> list[str]:
