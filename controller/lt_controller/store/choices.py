@@ -108,9 +108,7 @@ def move(db: sqlite3.Connection, job: str, attempt: int, to: str) -> int | None:
         " place=NULL, waits=NULL, spec=?, pull=? WHERE id=?",
         (to, attempt + 1, states.QUEUED, *words, job),
     )
-    db.execute(
-        "INSERT INTO attempts (job_id, attempt, host, state) VALUES (?,?,?,?)", (job, attempt + 1, to, states.QUEUED)
-    )
+    jobs.insert_attempt(db, job, attempt + 1, to, None)
     jobs.add_event(db, job, attempt + 1, to, states.MOVED, {"origin": row[0], "host": to})
     return attempt + 1
 

@@ -47,7 +47,7 @@ def take_submit(db: sqlite3.Connection, intent: str, params: dict[str, Any]) -> 
                 ),
             ),
         )
-        _insert_attempt(db, spec.job, spec.attempt, params["host"], None)
+        insert_attempt(db, spec.job, spec.attempt, params["host"], None)
     db.execute("UPDATE intents SET state='done', done_at=? WHERE id=?", (now(), intent))
     return spec.job
 
@@ -126,7 +126,7 @@ def new_attempt(db: sqlite3.Connection, job: str, resume: ResumeFrom | None) -> 
         " WHERE id=?",
         (attempt, states.QUEUED, json.dumps(to_dict(spec), ensure_ascii=False), job),
     )
-    _insert_attempt(db, job, attempt, row[2], resume)
+    insert_attempt(db, job, attempt, row[2], resume)
     return attempt
 
 
@@ -235,7 +235,8 @@ def order(db: sqlite3.Connection, job: str) -> Order:
     return Order(from_dict(JobSpec, json.loads(spec)), value.get("which"), snapshots)
 
 
-def _insert_attempt(db: sqlite3.Connection, job: str, attempt: int, host: str, resume: ResumeFrom | None) -> None:
+def insert_attempt(db: sqlite3.Connection, job: str, attempt: int, host: str, resume: ResumeFrom | None) -> None:
+    """The row of an attempt that no host has yet."""
     db.execute(
         "INSERT INTO attempts (job_id, attempt, host, state, resume) VALUES (?,?,?,?,?)",
         (job, attempt, host, states.QUEUED, json.dumps(to_dict(resume)) if resume else None),

@@ -106,10 +106,7 @@ def relocate(db: sqlite3.Connection, job: str, params: dict[str, Any]) -> int:
         ),
     )
     db.execute("DELETE FROM choices WHERE job_id=?", (job,))
-    db.execute(
-        "INSERT INTO attempts (job_id, attempt, host, state, resume) VALUES (?,?,?,?,?)",
-        (job, attempt, params["host"], states.QUEUED, json.dumps(resume) if resume else None),
-    )
+    jobs.insert_attempt(db, job, attempt, params["host"], spec.resume)
     told = {"origin": row[2], "host": params["host"], "name": (resume or {}).get("name")}
     jobs.add_event(db, job, attempt, params["host"], "relocated", told)
     return attempt
