@@ -43,6 +43,8 @@ class ChannelStream:
 
     def close_input(self) -> None:
         """Tells the command that its input is at its end; its output can still be read."""
+        if self._channel.exit_status_ready():
+            return  # sshd ends the whole connection for an end of input that comes after a channel's close
         try:
             self._channel.shutdown_write()
         except (OSError, EOFError, paramiko.SSHException):
@@ -67,12 +69,14 @@ class ChannelStream:
         return self._channel.recv_exit_status()
 
     def finish(self, input: bytes, deadline: float) -> Completed:
-        """Sends `input`, reads everything until `deadline` (monotonic). Raises TimeoutError, LtError."""
-        sender = threading.Thread(target=self._send_all, args=(input,), daemon=True)
-        if len(input) < WINDOW // 16:
+        """Sends `input` and its end, if there is any, and reads everything until `deadline` (monotonic).
+
+        Raises TimeoutError, LtError.
+        """
+        if len(input) >= WINDOW // 16:
+            threading.Thread(target=self._send_all, args=(input,), daemon=True).start()
+        elif input:
             self._send_all(input)  # fits the server's window: no thread needed
-        else:
-            sender.start()
         stdout = self._read(self._channel.recv, deadline)
         stderr = self._read(self._channel.recv_stderr, deadline)
         if not self._channel.status_event.wait(max(0.0, deadline - time.monotonic())):

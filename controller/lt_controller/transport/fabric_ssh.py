@@ -25,11 +25,12 @@ from .channel import WINDOW, ChannelStream
 from .dial import dial, unreachable
 from .known_hosts import HostKey
 from .login import Login
-from .remote import command_line
+from .remote import command_line, script
 
 KEEPALIVE = 15  # seconds; keeps jumps and NAT tables warm, the sockets' own timers find a dead link
 START_TIMEOUT = 20.0  # seconds until a host that has stopped to answer is given up when a command starts
 SESSION_PAUSES = (0.05, 0.2, 0.5)  # seconds between tries where sshd opens no more sessions
+NO_INPUT = "/dev/null"  # read instead of an end of input that we would have to send, see `_drained`
 # The first is hardware-fast nearly everywhere; the rest are for hosts that lack it.
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes256-ctr")
 
@@ -88,7 +89,7 @@ class FabricTransport:
     def run(self, argv: Sequence[str], input: bytes = b"", timeout: float = 60.0) -> Completed:
         """Runs `argv` to its end. Raises LtError `command_timeout`, `host_unreachable`, `too_many_sessions`."""
         deadline = time.monotonic() + timeout
-        stream = self._start(argv, min(timeout, START_TIMEOUT))
+        stream = self._start(_drained(argv) if input else command_line(argv, NO_INPUT), min(timeout, START_TIMEOUT))
         try:
             return stream.finish(input, deadline)
         except TimeoutError:
@@ -98,9 +99,9 @@ class FabricTransport:
 
     def open(self, argv: Sequence[str]) -> ChannelStream:
         """Starts `argv` in a session of its own. Raises LtError `host_unreachable`, `too_many_sessions`."""
-        return self._start(argv, START_TIMEOUT)
+        return self._start(command_line(argv), START_TIMEOUT)
 
-    def _start(self, argv: Sequence[str], timeout: float) -> ChannelStream:
+    def _start(self, line: str, timeout: float) -> ChannelStream:
         connection = self._connections[-1] if self.alive() else None
         if connection is None:
             raise self._gone("connection_lost")
@@ -111,7 +112,7 @@ class FabricTransport:
             patience = threading.Timer(timeout, channel.close)
             patience.daemon = True
             patience.start()
-            channel.exec_command(command_line(argv))
+            channel.exec_command(line)
         except paramiko.ChannelException:
             raise LtError("too_many_sessions", host=self.name) from None
         except (paramiko.SSHException, OSError, EOFError):
@@ -130,14 +131,32 @@ class FabricTransport:
         return unreachable(self.name, self._hops[-1].target, why)
 
 
+def _drained(argv: Sequence[str]) -> str:
+    """The line that runs `argv` and reads what it left of its input, so that it cannot end while we send.
+
+    paramiko may send an end of input after it has answered the channel's close, for which sshd ends the whole
+    connection with everything on it.
+    """
+    return command_line(script('"$@"; code=$?; cat >/dev/null; exit "$code"', *argv))
+
+
 def _session(transport: paramiko.Transport, timeout: float) -> paramiko.Channel:
-    """A new session. One that we closed a moment ago may still count for sshd, whose limit may be 1: asked again."""
-    for pause in SESSION_PAUSES:
+    """A new session. One that we closed a moment ago may still count for sshd, whose limit may be 1: asked again.
+
+    Raises paramiko.ChannelException where sshd opens none, paramiko.SSHException where it is gone.
+    """
+    deadline = time.monotonic() + timeout
+    for pause in (*SESSION_PAUSES, None):
         try:
             return transport.open_session(window_size=WINDOW, timeout=timeout)
-        except paramiko.ChannelException:
+        except paramiko.SSHException as error:
+            # Of two refusals at once paramiko keeps one, and tells the other thread only that it has no channel.
+            refused = isinstance(error, paramiko.ChannelException)
+            if not refused and (not transport.is_active() or time.monotonic() >= deadline):
+                raise
+        if pause is not None:
             time.sleep(pause)
-    return transport.open_session(window_size=WINDOW, timeout=timeout)
+    raise paramiko.ChannelException(paramiko.common.OPEN_FAILED_CONNECT_FAILED, "no session")
 
 
 class _Unknown(paramiko.MissingHostKeyPolicy):

@@ -33,9 +33,10 @@ def quote(text: str) -> str:
     return "".join(pieces)
 
 
-def command_line(argv: Sequence[str]) -> str:
-    """The line that makes a remote shell run `argv`, each argument as it is."""
-    return " ".join(quote(word) for word in argv)
+def command_line(argv: Sequence[str], stdin: str = "") -> str:
+    """The line that makes a remote shell run `argv`, each argument as it is; it reads the file `stdin` if given."""
+    words = [quote(word) for word in argv]
+    return " ".join([*words, f"<{quote(stdin)}"] if stdin else words)
 
 
 def script(text: str, *arguments: str) -> list[str]:

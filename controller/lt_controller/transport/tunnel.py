@@ -28,6 +28,7 @@ from .ssh_config import control_folder
 
 OUTPUT, ERRORS, EXIT = b"o", b"e", b"x"  # what a frame to the other end holds; `tunnel_end` has the same
 PIECE = 1 << 18  # bytes carried at once
+PARTING = 2.0  # seconds for the far half of rsync to end by itself
 START_LIMIT = 20.0  # seconds for rsync to start its end of the tunnel
 LEFTOVER = 86400.0  # seconds
 HELLO_LIMIT = 65536  # bytes of the command
@@ -151,7 +152,8 @@ def _upward(link: socket.socket, stream: Duplex) -> None:
     with contextlib.suppress(OSError, LtError):
         while data := link.recv(PIECE):
             stream.sendall(data)
-        stream.close_input()
+        if stream.exit_status(PARTING) is None:  # both halves of rsync end together, and need no end of input for it
+            stream.close_input()
         return
     stream.close()
 

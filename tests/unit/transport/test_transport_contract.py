@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,23 @@ def test_streams_and_commands_run_side_by_side(transport: Transport) -> None:
     for thread in threads:
         thread.join()
     assert sorted(results) == [str(n).encode() for n in range(8)]
+
+
+def test_commands_that_end_at_once_never_cost_the_connection(transport: Transport) -> None:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # threads meet between any two lines
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for given in (b"", b"unread"):
+                codes = pool.map(lambda n, given=given: transport.run(["test", str(n)], input=given).exit, range(300))
+                assert set(codes) == {0}
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def test_a_command_may_leave_input_unread_and_keeps_its_exit_code(transport: Transport) -> None:
+    done = transport.run(script("read first; echo $first; exit 3"), input=b"one\n" + bytes(3_000_000))
+    assert (done.exit, done.stdout) == (3, b"one\n")
 
 
 def test_a_long_stream_is_read_fast(transport: Transport) -> None:
