@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import JobSpec, to_dict
 from lt_inventory.facts import Facts
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
 FRESH = timedelta(minutes=2)  # a host seen longer ago is looked at again before it is chosen or passed over
 LOOK_SECONDS = 20.0  # for all of them together, side by side
 LOOKERS = 16
-_HOLDS = (states.PREPARING, states.RUNNING, states.STOPPING)
-_WAITS = (states.QUEUED, states.STAGING, states.WAITING)
 
 
 @dataclass(frozen=True)
@@ -173,20 +170,9 @@ def _seen(client: Client, hosts: Sequence[HostInfo]) -> list[HostInfo]:
 
 def _load(client: Client) -> dict[str, tuple[int, int]]:
     """Per host: the slots that jobs of ours hold, and the jobs in its line."""
-    found: dict[str, tuple[int, int]] = {}
-    states_asked = (*_HOLDS, *_WAITS)
-    rows = client.reader.rows(
-        "SELECT host, state, max(1, coalesce(json_extract(spec, '$.gpus'), 0)) AS slots FROM jobs"  # noqa: S608
-        f" WHERE removed=0 AND adopted_by IS NULL AND state IN ({','.join('?' * len(states_asked))})",
-        states_asked,
-    )
-    for row in rows:
-        taken, waiting = found.get(row["host"], (0, 0))
-        if row["state"] in _HOLDS:
-            found[row["host"]] = (taken + int(row["slots"]), waiting)
-        else:
-            found[row["host"]] = (taken, waiting + 1)
-    return found
+    from ..store.choices import LOAD, loads
+
+    return loads(client.reader.rows(LOAD))
 
 
 def _need(draft: Draft | None, memory: Callable[[], tuple[int | None, float | None]]) -> Need:

@@ -59,7 +59,7 @@ class Mover:
     def _target(self, job: Movable, rooms: Mapping[str, Room], inventory: Mapping[str, Host]) -> str | None:
         for name in job.to:
             host, room = inventory.get(name), rooms.get(name)
-            if host is None or room is None or room.state in ("unreachable", "refused", "needs_login"):
+            if host is None or host.closed or room is None or room.state in ("unreachable", "refused", "needs_login"):
                 continue
             if room.waiting or not self._has_room(name, host, room, job.gpus):
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from lt_agent.protocol import states
@@ -33,6 +33,20 @@ class Room(NamedTuple):
     last_seen: str | None
     taken: int  # slots that jobs of ours hold
     waiting: int  # jobs of ours that are to go there or are in its line
+
+
+LOAD = (
+    "SELECT host, sum(CASE WHEN state IN ('preparing', 'running', 'stopping')"
+    "   THEN max(1, coalesce(json_extract(spec, '$.gpus'), 0)) ELSE 0 END),"
+    " sum(state IN ('queued', 'staging', 'waiting'))"
+    " FROM jobs WHERE removed=0 AND adopted_by IS NULL AND state IN"
+    " ('queued', 'staging', 'waiting', 'preparing', 'running', 'stopping') GROUP BY host"
+)
+
+
+def loads(rows: Iterable[Sequence[Any]]) -> dict[str, tuple[int, int]]:
+    """What `LOAD` finds: per host, the slots that jobs of ours hold there, and our jobs in its line."""
+    return {row[0]: (int(row[1]), int(row[2])) for row in rows}
 
 
 def take_submit(db: sqlite3.Connection, intent: str, params: dict[str, Any]) -> str:
@@ -74,14 +88,7 @@ def movable(db: sqlite3.Connection) -> list[Movable]:
 
 def rooms(db: sqlite3.Connection) -> dict[str, Room]:
     """Every host that was ever talked to, with the load that our jobs are to it."""
-    live = db.execute(
-        "SELECT host, sum(CASE WHEN state IN ('preparing', 'running', 'stopping')"
-        "   THEN max(1, coalesce(json_extract(spec, '$.gpus'), 0)) ELSE 0 END),"
-        " sum(state IN ('queued', 'staging', 'waiting'))"
-        " FROM jobs WHERE removed=0 AND adopted_by IS NULL AND state IN"
-        " ('queued', 'staging', 'waiting', 'preparing', 'running', 'stopping') GROUP BY host"
-    )
-    load = {row[0]: (int(row[1]), int(row[2])) for row in live}
+    load = loads(db.execute(LOAD))
     rows = db.execute("SELECT name, state, last_seen FROM hosts")
     return {row[0]: Room(row[1], row[2], *load.get(row[0], (0, 0))) for row in rows}
 
