@@ -91,6 +91,7 @@ def relocate(db: sqlite3.Connection, job: str, params: dict[str, Any]) -> int:
         variables=dict(params["variables"]),
         data=data,
         resume=from_dict(ResumeFrom, resume) if resume else None,
+        tried=0,  # as with every attempt that a person begins: all its retries are before it
         not_before=0.0,
     )
     db.execute(
