@@ -138,6 +138,8 @@ def test_a_second_factor_needs_its_person_again_after_a_cut(keyless: Laptop, ask
     assert "needs login" in keyless.lt("host", "ls").stdout
     assert keyless.job(job)["state"] == "running"
     log_in(keyless, "asker", "222222")
+    acts = keyless.query("SELECT target FROM audit WHERE act='host connect'")
+    assert [row["target"] for row in acts] == ["asker", "asker"]
     until(lambda: state(keyless, "asker") == "reachable", 30)
     keyless.lt("stop", job)
     keyless.lt("wait", job, code=None)

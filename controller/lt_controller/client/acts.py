@@ -66,7 +66,7 @@ def record_intent(db: sqlite3.Connection, kind: str, job: str | None, params: Ma
         target = str(spec.get("name") or job)
     else:
         row = db.execute("SELECT name FROM jobs WHERE id=?", (job,)).fetchone()
-        target = row[0] if row else str(job)
+        target = row[0] if row else str(job or params.get("host") or "")
         told = {"job": job, **{key: value for key, value in params.items() if key != "by"}}
     record(db, who(), kind, target, masked(told), command_line())
 

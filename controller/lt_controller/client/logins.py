@@ -79,6 +79,8 @@ class LoginCalls(HostCalls):
         `passphrase_wrong`, `no_keyring`, and whatever keeps a host from being reached.
         """
         value = self._converse("login", answer, name=name, remember=remember)
+        with self._acting("host connect", name, kept=str(value.get("kept") or ""), asked=bool(value.get("asked"))):
+            pass  # it has succeeded: a person who is asked must not hold the database
         return LoginResult(bool(value.get("asked")), bool(value.get("once")), str(value.get("kept") or ""))
 
     def forget_login(self, name: str) -> None:
@@ -87,6 +89,8 @@ class LoginCalls(HostCalls):
         Raises LtError `no_such_host`, `keyring_failed`.
         """
         self._call("forget_login", 60.0, name=name)
+        with self._acting("host forget-login", name):
+            pass  # it has succeeded
 
     def install_key(self, name: str, answer: Answer | None = None) -> InstalledKey:
         """Puts our public key on a host, proves that it logs in, and names it in the inventory.

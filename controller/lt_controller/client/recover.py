@@ -68,7 +68,10 @@ class RecoverCalls(Connected):
         A damaged database is put aside first; what a sound one knows stays. The controller is stopped meanwhile.
         Raises LtError `home_busy`, `recover_failed`, `database_unreadable`.
         """
-        return self._come_home()
+        done = self._come_home()
+        with self._acting("recover home", jobs=done.jobs, aside=done.aside):
+            pass  # only now is there a database that can take the row
+        return done
 
     def mend_database(self) -> str | None:
         """Puts a damaged database aside, dated; where it is now, or None for a sound one. Raises as `recover_home`."""

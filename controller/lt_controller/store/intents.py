@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 
 from lt_agent.protocol.errors import LtError
 
+from . import audit
 from .times import now
+
+AUDITED = ("recover", "retire", "relocate")  # of these the audit has, beside the wish, what became of it
+TOLD = 100  # ids of jobs in such a row
 
 
 class Intent(NamedTuple):
@@ -50,6 +54,7 @@ def hosts_asked(db: sqlite3.Connection) -> set[str]:
 def done(db: sqlite3.Connection, intent: str) -> None:
     """It has been carried out."""
     db.execute("UPDATE intents SET state='done', error=NULL, done_at=? WHERE id=?", (now(), intent))
+    _tell(db, intent, "done", {})
 
 
 def done_with(db: sqlite3.Connection, intent: str, result: dict[str, Any]) -> None:
@@ -65,6 +70,25 @@ def failed(db: sqlite3.Connection, intent: str, error: LtError) -> None:
         "UPDATE intents SET state='failed', error=?, done_at=? WHERE id=?",
         (json.dumps(error.as_dict(), ensure_ascii=False), now(), intent),
     )
+    _tell(db, intent, "failed", {"error": error.as_dict()})
+
+
+def _tell(db: sqlite3.Connection, intent: str, outcome: str, more: dict[str, Any]) -> None:
+    """What became of a wish that changes whose a job is or where it runs: a row of the audit, by the controller."""
+    row = db.execute(
+        "SELECT i.kind, i.params, j.name FROM intents i LEFT JOIN jobs j ON j.id=i.job_id WHERE i.id=?", (intent,)
+    ).fetchone()
+    if row is None or row[0] not in AUDITED:
+        return
+    params = json.loads(row[1])
+    host = str(params.get("host") or "")
+    told = {"intent": intent, "outcome": outcome, "host": host, "by": params.get("by"), **more}
+    asked = {key: params[key] for key in ("jobs", "owners", "all") if params.get(key)}
+    result = params.get("result")
+    if isinstance(result, dict):
+        fresh = result.get("fresh") or []
+        asked["result"] = {**result, "fresh": fresh[:TOLD], "fresh_count": len(fresh)}
+    audit.record(db, "controller", f"{row[0]} {outcome}", row[2] or host, {**told, **asked})
 
 
 _SELECT = "SELECT i.id, i.kind, coalesce(i.job_id, ''), i.params FROM intents i"
