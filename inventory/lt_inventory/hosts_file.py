@@ -17,6 +17,7 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import write_bytes
 
 from .fields import FIELDS, FieldProblem, host_from, settings_of
+from .lines import line_of
 from .model import LOCAL, NAME_PATTERN, RESERVED_NAMES, Host, local_host
 
 if TYPE_CHECKING:  # tomlkit is for edits and for naming lines; most commands only read, and it is slow to import
@@ -212,31 +213,7 @@ class _Reader:
         self._problem(["hosts", name, *problem.key.split(".")], problem.message, hint)
 
     def _problem(self, path: list[str], message: str, hint: str = "") -> None:
-        self._problems.append(Problem(_line_of(self._lines, path), ".".join(path), message, hint))
-
-
-def _line_of(lines: list[str], path: list[str]) -> int:
-    """The line where `path` is set, as near as a search by table header and key gets; 1 where it is not found."""
-    best = 1
-    for depth in range(len(path), 0, -1):
-        end = r"\s*[\].]" if depth == len(path) else r"\s*\]"
-        header = re.compile(r"\s*\[\s*" + r"\s*\.\s*".join(_key(part) for part in path[:depth]) + end)
-        for number, line in enumerate(lines, start=1):
-            if not header.match(line):
-                continue
-            best = number
-            if depth == len(path):
-                return number
-            key = re.compile(rf"\s*{_key(path[depth])}\s*[=.]")
-            for further, later in enumerate(lines[number:], start=number + 1):
-                if re.match(r"\s*\[", later):
-                    break
-                if key.match(later):
-                    return further
-        if best != 1:
-            return best
-    key = re.compile(rf"\s*{_key(path[0])}\s*[=.]")
-    return next((number for number, line in enumerate(lines, start=1) if key.match(line)), 1)
+        self._problems.append(Problem(line_of(self._lines, path), ".".join(path), message, hint))
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
@@ -244,10 +221,6 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, known, n=3)
     # Letters in another order are the commonest slip, and difflib's measure does not favour them.
     return next((other for other in near if sorted(other) == sorted(word)), near[0] if near else "")
-
-
-def _key(text: str) -> str:
-    return rf"[\"']?{re.escape(text)}[\"']?"
 
 
 def _fill(table: Table, host: Host) -> Table:
