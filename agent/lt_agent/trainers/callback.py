@@ -12,7 +12,7 @@ from lt_agent.protocol.files import append_line
 
 from .checkpoints import seal
 from .control import EarlyLeave, Requests
-from .failures import TrainingFailure
+from .failures import NothingLeft, TrainingFailure
 from .hang import Watch
 from .job import WorkerJob, is_main, say
 from .peak import peak_memory
@@ -63,7 +63,9 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
     # -- the loop's events ---------------------------------------------------------------------------------------
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """From here on a stop saves."""
+        """From here on a stop saves. Raises NothingLeft where a checkpoint is of the last step or a later one:
+        transformers' loop would take another step before it looked.
+        """
         self._leave.disarm()
         self._watch.begin("step")
         self._rate_from = (state.global_step, time.monotonic())
@@ -71,6 +73,8 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
             append_line(
                 self._job.paths.events, {"time": time.time(), "code": "plan", "params": self._plan(args, state)}
             )
+        if state.global_step >= state.max_steps:
+            raise NothingLeft
         say(f"training: step {state.global_step} of {state.max_steps}, {state.num_train_epochs} epochs")
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

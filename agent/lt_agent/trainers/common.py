@@ -16,7 +16,7 @@ from .arguments import Device, build, field_names, trainer_arguments
 from .checkpoints import can_be_resumed, versions
 from .control import EarlyLeave, Requests
 from .data import Data, load_data
-from .failures import TrainingFailure
+from .failures import NothingLeft, TrainingFailure
 from .hang import Watch
 from .job import WorkerJob, is_main, say
 from .models import BASE, build_model, load_adapter, load_model, load_tokenizer
@@ -98,7 +98,10 @@ def train(
     if callback.rows[0] == 0:
         raise TrainingFailure("bad_data", "no row is left after tokenising: train.max_length cuts every answer away")
     _say_size(trainer, device)
-    trainer.train(resume_from_checkpoint=str(job.resume.path) if job.resume else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(job.resume.path) if job.resume else None)
+    except NothingLeft:
+        say(f"step {trainer.state.global_step} was the last: there is nothing left to train")
     if callback.stopped:
         say("stopped")
         return

@@ -36,6 +36,10 @@ class Stopped(Exception):
     """Asked to stop before the first step: there is nothing to save, and no failure."""
 
 
+class NothingLeft(Exception):
+    """Resumed from a checkpoint of the last step: the model is what it was to become, and no failure."""
+
+
 def classify(error: BaseException, out: str | os.PathLike[str]) -> TrainingFailure:
     """The typed failure that `error` amounts to, decided by types and error numbers, also of what caused it.
 

@@ -53,6 +53,14 @@ def test_a_method_learns_and_resumes_bit_by_bit(method: str, kind: str, tmp_path
     assert a.keys() == b.keys()
     assert all(torch.equal(a[name], b[name]) for name in a)
 
+    step, checkpoint = last_checkpoint(second)
+    nothing_left = Attempt(tmp_path / "3", recipe, resume=checkpoint, step=step)
+    assert nothing_left.run_inside() == 0, nothing_left.failure()
+    assert (step, nothing_left.losses(), nothing_left.words()) == (METHOD_STEPS, {}, {"final"})
+    c = weights(nothing_left.paths.out / "final")
+    assert c.keys() == a.keys()
+    assert all(torch.equal(a[name], c[name]) for name in a)
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("loss", [*typing.get_args(Loss), ["sigmoid", "sft"]], ids=str)

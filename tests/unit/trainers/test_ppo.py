@@ -162,6 +162,12 @@ def test_a_stop_in_the_middle_of_a_round_changes_nothing(kind: str, tmp_path: Pa
     assert ends[0].keys() == ends[1].keys() >= {"value_head.weight"}
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
+    nothing_left = Attempt(tmp_path / "3", recipe, resume=whole.paths.out / "checkpoint-14", step=14)
+    assert nothing_left.run_inside() == 0, nothing_left.failure()
+    assert nothing_left.losses() == {}
+    c = weights(nothing_left.paths.out / "final")
+    assert all(torch.equal(a[name], c[name]) for name in a)
+
 
 def test_a_checkpoint_without_the_value_head_is_refused(tmp_path: Path) -> None:
     recipe = method_recipe(tmp_path, "ppo", "full", train={"max_steps": 2})

@@ -120,6 +120,24 @@ def test_the_best_checkpoint_is_tracked_and_patience_ends_the_run(data: Path, tm
     assert attempt.words() == {"checkpoint-2", "final"}
 
 
+def test_a_run_that_has_reached_its_last_step_trains_no_further_and_ends_with_its_model(
+    straight: Any, data: Path, tmp_path: Path
+) -> None:
+    kind, whole = straight
+    recipe = full_or_lora(data, kind)
+    recipe["train"]["max_steps"] = 100  # in the middle of an epoch, whose next batch waits
+    checkpoint = whole.paths.out / "checkpoint-100"
+    attempt = Attempt(tmp_path / "a", recipe, resume=checkpoint, step=100)
+    assert attempt.run_inside() == 0, attempt.failure()
+    assert attempt.losses() == {}
+    assert attempt.words() == {"final"}
+    a, b = weights(checkpoint), weights(attempt.paths.out / "final")
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[name], b[name]) for name in a)
+    plan = next(event["params"] for event in attempt.events() if event["code"] == "plan")
+    assert (plan["first_step"], plan["total_steps"]) == (100, 100)
+
+
 def test_other_data_at_a_resume_is_told(straight: Any, data: Path, tmp_path: Path) -> None:
     kind, whole = straight
     other = write_rows(tmp_path / "other.jsonl", list(reversed(ROWS)))
