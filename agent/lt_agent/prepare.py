@@ -18,6 +18,8 @@ from .protocol.files import read_json, write_json
 from .protocol.paths import AttemptPaths, HostRoot
 from .protocol.records import JobSpec, Manifest, from_dict
 
+INPUT = "input:"  # a word of a command that begins so is the path of its input of this name
+INPUT_VARIABLE = "LT_INPUT_"
 _NOT_INHERITED = ("LT_", "SSH_")  # the login that happened to start the dispatcher is no part of the job
 
 
@@ -77,7 +79,13 @@ def _prepare(
         argv = [python, "-m", "lt_agent.trainers", str(attempt.worker.resolve())]
     else:
         argv = command_argv(spec.argv, python)
-    return {"argv": argv, "env": worker_environment(base, attempt, spec, python, gpus, bundle)}
+    env = worker_environment(base, attempt, spec, python, gpus, bundle)
+    inputs = resolve_paths(root, spec.inputs)
+    env.update({INPUT_VARIABLE + name.upper(): path for name, path in inputs.items()})
+    return {
+        "argv": [inputs.get(word.removeprefix(INPUT), word) if word.startswith(INPUT) else word for word in argv],
+        "env": env,
+    }
 
 
 def check_disk(attempt: AttemptPaths, spec: JobSpec) -> None:

@@ -13,7 +13,7 @@ from .problems import Problem, RecipeError
 from .schema import Recipe
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?\Z")
-_JOB = re.compile(r"[\w.-]+(/[\w.-]+)?\Z")
+_JOB = re.compile(r"[\w.-]+(/[\w.-]+)*\Z")
 _PATH_KEYS = ("path", "name_or_path", "train_from", "chat_template_path")
 _FILE_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".parquet", ".txt", ".jinja", ".py")
 
@@ -73,7 +73,7 @@ def place_of(value: str, folders: list[Path]) -> Place:
             raise ValueError("must be an absolute path on the host: host:/data/train.jsonl")
         return "host"
     if value.startswith("job:"):
-        if not _JOB.match(value[4:]):
+        if not _JOB.match(value[4:]) or ".." in value.split("/"):
             raise ValueError(
                 "must name a job: job:sft-lora-k3x9qp, or one of its checkpoints: job:sft-lora-k3x9qp/checkpoint-400"
             )

@@ -104,6 +104,7 @@ class JobSpec:
     secrets: tuple[str, ...] = ()  # names of variables whose values travel apart, and are never written down
     code: DataLink | None = None  # the frozen working folder, copied to `code/`
     data: tuple[DataLink, ...] = ()
+    inputs: dict[str, str] = field(default_factory=dict)  # of a command: name → `data:…`, or a path of the host
     outputs: tuple[str, ...] = ()  # a script's pull patterns, relative to `code/`
     resume: ResumeFrom | None = None
     stop_grace: float = 60.0  # seconds between the request and SIGTERM

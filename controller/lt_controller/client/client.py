@@ -192,9 +192,15 @@ class Client(
             line.close()
         return True
 
-    def _submit(self, intent: dict[str, object], unique_name: str | None) -> Job:
+    def hand_in(self, intent: dict[str, object], unique_name: str | None = None) -> None:
+        """Writes the submit of a draft (`Drafted.intent`), its secrets first. Raises LtError `name_taken`."""
         spec = intent["spec"]
         assert isinstance(spec, dict)
         self._submitting(intent)
         self._ask("submit", str(spec["job"]), intent, unique_name, host=str(intent["host"]))
+
+    def _submit(self, intent: dict[str, object], unique_name: str | None) -> Job:
+        spec = intent["spec"]
+        assert isinstance(spec, dict)
+        self.hand_in(intent, unique_name)
         return next(iter(queries.find_jobs(self._db, str(spec["job"]))))

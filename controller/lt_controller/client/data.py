@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,9 @@ from ..home import Home
 
 if TYPE_CHECKING:
     from .client import Client
-    from .details import HostInfo
+    from .details import Checkpoint, HostInfo
+
+FILES = "files"  # what a command's pull patterns collected, and the folder it lies in on its host
 
 
 def recorded(client: Client, path: Path) -> Frozen:
@@ -61,25 +63,75 @@ def check_data(
 
 
 def output_of(client: Client, info: HostInfo, facts: Mapping[str, Any], wanted: str) -> tuple[str, list[Frozen]]:
-    """What `job:NAME[/CHECKPOINT]` stands for: the path on the host where the job ran there, else what came home.
+    """What `job:NAME[/CHECKPOINT][/PATH]` stands for: the path on the host where the job ran there, else what came
+    home. Of a recipe's job the finished model or a checkpoint, of a command's its collected files: `job:NAME[/PATH]`.
 
     Raises LtError `no_such_job`, `no_output`, `output_not_home`.
     """
-    ref, _, which = wanted.partition("/")
-    job = client.job(ref)
-    made = [c for c in client.checkpoints(job.id) if c.kind in ("checkpoint", "final") and which in ("", c.name)]
-    made.sort(key=lambda c: (c.kind == "final", c.attempt, c.step or 0))
-    if not made:
-        raise LtError("no_output", job=job.name, name=which or None)
-    newest = made[-1]
+    made, inside = made_by(client, wanted)
+    job = client.job(wanted.partition("/")[0])
     attempts = {item.attempt: item.host for item in client.attempts(job.id)}
     root = facts.get("root")
-    if attempts.get(newest.attempt) == info.name and newest.host_state == "present" and isinstance(root, str):
-        return f"{root}/jobs/{job.id}/{newest.attempt}/out/{newest.name}", []
-    if newest.path is None or not newest.path.is_dir():
-        raise LtError("output_not_home", job=job.name, name=newest.name, host=info.name)
-    frozen = data_manifest(newest.path, f"{job.name}-{newest.name}", client.home)
+    if attempts.get(made.attempt) == info.name and made.host_state == "present" and isinstance(root, str):
+        folder = FILES if made.kind == FILES else made.name  # where the host collects a command's files
+        return "/".join(filter(None, (f"{root}/jobs/{job.id}/{made.attempt}/out/{folder}", inside))), []
+    if made.path is None or not made.path.is_dir():
+        raise LtError("output_not_home", job=job.name, name=made.name, host=info.name)
+    frozen = data_manifest(made.path / inside, "-".join(filter(None, (job.name, made.name, inside))), client.home)
     return frozen.reference, [frozen]
+
+
+def made_by(client: Client, wanted: str) -> tuple[Checkpoint, str]:
+    """What `NAME[/CHECKPOINT][/PATH]` means: the newest that the job has made, and the path inside it.
+
+    Raises LtError `no_such_job`, `no_output{job, name}`.
+    """
+    ref, _, inside = wanted.partition("/")
+    job = client.job(ref)
+    made = client.checkpoints(job.id)
+    if job.kind == "command":
+        made, name = [item for item in made if item.kind == FILES], ""
+    else:
+        name, _, inside = inside.partition("/")
+        made = [item for item in made if item.kind in ("checkpoint", "final") and name in ("", item.name)]
+    made.sort(key=lambda item: (item.kind == "final", item.attempt, item.step or 0))
+    if not made or not _holds(client, job.id, made[-1], inside):
+        raise LtError("no_output", job=job.name, name=wanted.partition("/")[2] or None)
+    return made[-1], inside
+
+
+def named_job(value: str) -> str:
+    """The job that `job:NAME/…` names."""
+    return value.removeprefix("job:").partition("/")[0]
+
+
+def input_place(
+    client: Client, info: HostInfo, facts: Mapping[str, Any], value: str, later: Collection[str]
+) -> tuple[str, list[Frozen]]:
+    """Where a command finds an input on its host, and what must be sent for it: `job:…`, `host:/…`, or a path of the
+    laptop. Raises as `output_of` and `recorded`.
+    """
+    if value.startswith("host:"):
+        return value.removeprefix("host:"), []
+    if value.startswith("job:"):
+        return (value, []) if named_job(value) in later else output_of(client, info, facts, value.removeprefix("job:"))
+    frozen = recorded(client, Path(value))
+    return frozen.reference, [frozen]
+
+
+def _holds(client: Client, job: str, made: Checkpoint, inside: str) -> bool:
+    if not inside:
+        return True
+    row = client.reader.row(
+        "SELECT 1 FROM checkpoints, json_each(checkpoints.manifest, '$.files') AS file WHERE job_id=? AND attempt=?"
+        " AND name=? AND (json_extract(file.value, '$.path')=?4 OR json_extract(file.value, '$.path') GLOB ?5) LIMIT 1",
+        (job, made.attempt, made.name, inside, _literal(inside) + "/*"),
+    )
+    return row is not None
+
+
+def _literal(text: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
 
 
 def _passed(home: Home, token: str, *, now: bool = False) -> bool:

@@ -154,9 +154,9 @@ class HostCalls(Connected):
         """Whether a data snapshot is known to be on a host."""
         return queries.on_host(self._db, host, digest, name)
 
-    def probe(self, name: str) -> dict[str, Any]:
+    def probe(self, name: str, timeout: float = 180.0) -> dict[str, Any]:
         """Logs in and looks around; the facts. Raises what keeps it from that: `host_unreachable`, `login_failed`, …"""
-        facts = self._call("probe", 180.0, name=name)
+        facts = self._call("probe", timeout, name=name)
         return facts if isinstance(facts, dict) else {}
 
     def holdings(self, name: str, *, disk: bool = True) -> Holdings:

@@ -141,8 +141,6 @@ def _has(labels: Mapping[str, str], wanted: Sequence[str]) -> bool:
 
 def _seen(client: Client, hosts: Sequence[HostInfo]) -> list[HostInfo]:
     """The hosts, those that have not been seen for a while looked at now, side by side."""
-    from .socket import call_ensured
-
     now = clock.now()
     old = [info.name for info in hosts if info.facts is None or info.last_seen is None or now - info.last_seen > FRESH]
     if old:
@@ -150,7 +148,7 @@ def _seen(client: Client, hosts: Sequence[HostInfo]) -> list[HostInfo]:
 
         def look(name: str) -> None:
             try:
-                call_ensured(client.home, "probe", LOOK_SECONDS, name=name)
+                client.probe(name, LOOK_SECONDS)
             except LtError as error:
                 failed[name] = error
 

@@ -6,7 +6,7 @@ import getpass
 import re
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from lt_agent.protocol.ulid import is_ulid, new_ulid
 
 from ..freeze import Frozen, freeze_code
 from .closing import check_open
-from .data import bad_recipe, check_data, output_of, recorded
+from .data import bad_recipe, check_data, input_place, named_job, output_of, recorded
 from .details import HostInfo, Plan, Sending
 
 if TYPE_CHECKING:
@@ -73,8 +73,19 @@ class Draft:
         )
 
 
-def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], name: str | None, folder: Path) -> Draft:
-    """A recipe's job. Raises LtError as `Client.submit` says."""
+def draft_recipe(
+    client: Client,
+    host: str,
+    recipe: str,
+    overrides: list[str],
+    name: str | None,
+    folder: Path,
+    later: Collection[str] = (),
+) -> Draft:
+    """A recipe's job. `later`: what `job:NAME` may name though there is no such job yet (`orders`).
+
+    Raises LtError as `Client.submit` says.
+    """
     from lt_recipes.loading import load
     from lt_recipes.paths import local_paths, path_values, with_paths
     from lt_recipes.problems import RecipeError
@@ -96,7 +107,7 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
     for key, value in path_values(loaded):
         if value.startswith("host:"):
             places[key] = value.removeprefix("host:")
-        elif value.startswith("job:"):
+        elif value.startswith("job:") and named_job(value) not in later:
             places[key], extra = output_of(client, info, facts, value.removeprefix("job:"))
             data += extra
     if info.host.offline:
@@ -119,7 +130,7 @@ def draft_recipe(client: Client, host: str, recipe: str, overrides: list[str], n
         gpus=loaded.resources.gpus,
         env=env,
         variables=host_variables(info, loaded.env.variables),
-        secrets=needed(loaded.secrets),
+        secrets=client.needed_secrets(loaded.secrets),
         data=tuple(DataLink(item.name, item.digest) for item in data),
         stop_grace=loaded.stop_grace,
         timeout=loaded.timeout,
@@ -150,8 +161,14 @@ def draft_command(
     python: str | None,
     timeout: float | None,
     secrets: Sequence[str] = (),
+    *,
+    code: Frozen | None = None,
+    inputs: Mapping[str, str] | None = None,
+    later: Collection[str] = (),
 ) -> Draft:
-    """A command's job. Raises LtError as `Client.run` says."""
+    """A command's job. `code`: the folder as it was frozen before; `inputs`: files that it finds as `input:NAME` in its
+    command and as `$LT_INPUT_NAME`; `later` as for a recipe. Raises LtError as `Client.run` says.
+    """
     from lt_recipes.environments import Asked
 
     if not argv:
@@ -164,7 +181,13 @@ def draft_command(
         gpus = 1 if facts.get("gpus") else 0
     check_room(info, facts, gpus)
     env = environment(Asked(python=python), info, facts, gpus, None)
-    code = freeze_code(folder, client.home)
+    code = code or freeze_code(folder, client.home)
+    places: dict[str, str] = {}
+    data: list[Frozen] = []
+    for key, value in (inputs or {}).items():
+        places[key], extra = input_place(client, info, facts, value, later)
+        data += extra
+    data = list({(item.name, item.digest): item for item in data}.values())
     job = new_ulid()
     spec = JobSpec(
         job=job,
@@ -176,8 +199,10 @@ def draft_command(
         gpus=gpus,
         env=env,
         variables=host_variables(info),
-        secrets=needed(secrets),
+        secrets=client.needed_secrets(secrets),
         code=DataLink(code.name, code.digest),
+        data=tuple(DataLink(item.name, item.digest) for item in data),
+        inputs=places,
         outputs=tuple(outputs),
         pull="all" if outputs else "none",
         stop_grace=COMMAND_GRACE,
@@ -185,7 +210,7 @@ def draft_command(
         created_at=time.time(),
         submitted_from=_person(),
     )
-    return Draft(host, spec, (), code, "all" if outputs else "none", None, {}, _notes([code]))
+    return Draft(host, spec, tuple(data), code, "all" if outputs else "none", None, {}, _notes([*data, code]))
 
 
 def known_facts(client: Client, info: HostInfo) -> Mapping[str, Any]:
@@ -201,15 +226,6 @@ def check_room(info: HostInfo, facts: Mapping[str, Any], gpus: int) -> None:
     slots = info.host.slots or max(1, there)
     if max(1, gpus) > slots:
         raise LtError("not_enough_slots", host=info.name, asked=gpus, slots=slots)
-
-
-def needed(names: Sequence[str]) -> tuple[str, ...]:
-    """Secrets' names, once each of them is known to have a value here. Raises LtError `bad_secret_name`,
-    `secret_missing`."""
-    from .secret import check_names, present
-
-    present(check_names(names))
-    return check_names(names)
 
 
 def check_outputs(patterns: Iterable[str]) -> None:

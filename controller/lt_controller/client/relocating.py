@@ -227,3 +227,4 @@ def _check_inputs(spec: JobSpec, job: Job, root: str | None) -> None:
             raise LtError("input_stays_behind", job=job.name, path=value, host=job.host)
 
     look(spec.recipe)
+    look(spec.inputs)

@@ -93,6 +93,12 @@ class SecretCalls(JobCalls):
         self._wake(job.host)
         return sorted(found)
 
+    def needed_secrets(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The names, once each of them is known to have a value here. Raises LtError `bad_secret_name`,
+        `secret_missing`."""
+        present(check_names(names))
+        return check_names(names)
+
     def _submitting(self, intent: Mapping[str, Any]) -> None:
         """Before a submit is written: the controller gets what the job asks for.
 

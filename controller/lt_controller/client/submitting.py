@@ -54,7 +54,7 @@ def recipe_job(
 
         return recipe_memory(client, recipe, overrides)
 
-    return _for(client, host, draft, memory)
+    return for_host(client, host, draft, memory)
 
 
 def command_job(
@@ -77,12 +77,13 @@ def command_job(
         return wished(client, made, wishes)
 
     hours = timeout / 3600 if timeout else None
-    return _for(client, host, draft, lambda: (None, hours))
+    return for_host(client, host, draft, lambda: (None, hours))
 
 
-def _for(
+def for_host(
     client: Client, host: str, draft: Callable[[str], Draft], memory: Callable[[], tuple[int | None, float | None]]
 ) -> Drafted:
+    """What `draft` makes for this host, or for the best of those that `host` stands for (`place`)."""
     if not is_choice(host):
         return draft(host)
     from .placing import place

@@ -25,6 +25,7 @@ from ..store import checkpoints, choices, confided, intents, relocations, transf
 from ..store.intents import Intent
 from ..store.writer import Writer
 from .answers import Answerer, Ask, Memory, slots_to
+from .flows import Flows
 from .keeper import Keeper
 from .moving import Mover
 from .offline import settle_removed
@@ -64,6 +65,7 @@ class Controller:
         self._keeper = Keeper(home, self._writer)
         self._mover = Mover(self._writer, self._look_at)
         self._writer.run("", transfers.forget_running)
+        self._flows = Flows(home, self._writer, self._handle)
 
     def run(self) -> None:
         """Works until there is nothing left to do, or somebody says stop."""
@@ -127,7 +129,7 @@ class Controller:
                     session.poke()
             by_people = any(session.by_person or session.sending for session in self._sessions.values())
         # What people answered lives here alone: they would have to give it again.
-        return bool(busy) or self._keeper.busy() or by_people or self._memory.holds()
+        return bool(busy) or self._keeper.busy() or self._flows.busy() or by_people or self._memory.holds()
 
     def _take(self, intent: Intent) -> None:
         passed(SubmitStep.SEEN, self._home.path)
@@ -179,6 +181,8 @@ class Controller:
             self._server.announce(topics)
         if "jobs" in topics:
             self._keeper.poke()
+        if topics & {"jobs", "checkpoints", "flows"}:
+            self._flows.poke()
 
     def _handle(self, request: dict[str, Any], person: Ask | None = None) -> Any:
         if self._leaving.is_set():
@@ -231,6 +235,7 @@ class Controller:
         if session is not None:
             session.poke(urgent=True)
         self._wake.set()
+        self._flows.poke()
         return {}
 
     def _ask(
@@ -271,6 +276,7 @@ class Controller:
             sessions = list(self._sessions.values())
         for session in sessions:
             session.close()
+        self._flows.close()
         deadline = time.monotonic() + CLOSE_LIMIT
         for session in sessions:
             session.join(max(0.0, deadline - time.monotonic()))
