@@ -10,12 +10,14 @@ from pathlib import Path
 from .extending import extend
 from .locks import read_lock, shipped_locks
 from .overrides import apply_overrides
-from .paths import find, look_up
+from .paths import PATH_KEYS, find, look_up
 from .problems import Problem, RecipeError
 from .schema import Recipe
+from .schema.command import CommandRecipe
+from .schema.sweep import SweepSection
 from .suggest import nearest
-from .validation import place, validate
-from .yaml_source import Source, parse
+from .validation import place, validate, validate_command
+from .yaml_source import KeyPath, Source, parse
 
 PACKAGE = Path(__file__).resolve().parent
 _SUFFIXES = (".yaml", ".yml")
@@ -57,19 +59,79 @@ def load_placed(
     name_or_path: str | Path, overrides: Sequence[str] = (), cwd: Path | None = None, *, check_paths: bool = True
 ) -> tuple[Recipe, Locate]:
     """As `load`, with the places of the recipe's keys."""
+    file, source, said = read_source(name_or_path, overrides, cwd)
+    loaded = validated(file, source, said, cwd, check_paths=check_paths)
+    if loaded.recipe is None:
+        name, line = loaded.locate("command")
+        hint = "lt recipe check and lt submit take it"
+        raise RecipeError([Problem(name, line, "command", "is a recipe for a command: it has no training", hint)])
+    return loaded.recipe, loaded.locate
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A file that was read: a recipe or a command's recipe, and its `sweep:`. The trial of a sweep is its first one."""
+
+    recipe: Recipe | None
+    command: CommandRecipe | None
+    sweep: SweepSection | None
+    locate: Locate
+
+
+def read_source(
+    name_or_path: str | Path, overrides: Sequence[str] = (), cwd: Path | None = None
+) -> tuple[RecipeFile, Source, set[KeyPath]]:
+    """What a recipe says once all that it extends and the overrides are laid together, unchecked: its file, the
+    values, and the keys that came from the command line. Raises RecipeError for what can't be read at all."""
     file = find_recipe(name_or_path, cwd)
     source = extend(parse(_read(file.path), _name_for(file.path, cwd)), file.folder, _read_base)
-    said = apply_overrides(source, overrides)
-    recipe, problems = validate(source, said)
-    if recipe is None:
+    return file, source, apply_overrides(source, overrides)
+
+
+def is_command(data: object) -> bool:
+    """Whether these are the values of a command's recipe."""
+    return isinstance(data, dict) and data.get("command") is not None and data.get("method") is None
+
+
+def validated(
+    file: RecipeFile, source: Source, said: set[KeyPath], cwd: Path | None = None, *, check_paths: bool = True
+) -> Loaded:
+    """Checks what `read_source` read, every trial of its sweep as well; takes `sweep` out of the source.
+
+    Raises RecipeError with all problems.
+    """
+    from .sweeping.checking import check_trials
+    from .sweeping.section import take_section
+
+    command = is_command(source.data)
+    check = validate_command if command else validate
+    written = take_section(source, said, command=command)
+    if written is None:
+        first, problems = check(source, said)
+        trials = [first] if first is not None else []
+    else:
+        trials, problems = check_trials(source, said, written, check)
+    if problems:
         raise RecipeError(problems)
-    lock, missing = _own_lock(recipe, [cwd or Path.cwd(), file.folder])
-    recipe = recipe.located(file.folder, lock)
+
+    def locate(key: str) -> tuple[str, int | None]:
+        if written is not None and key in written.places:
+            return place(written.places[key], source, said)
+        return place(_path(key), source, said)
+
+    sweep = written.section if written else None
+    first = trials[0]
+    if isinstance(first, CommandRecipe):
+        return Loaded(None, first, sweep, locate)
+    lock, missing = _own_lock(first, [cwd or Path.cwd(), file.folder])
+    located = [trial.located(file.folder, lock) for trial in trials if isinstance(trial, Recipe)]
     if check_paths:
-        missing += look_up(recipe, cwd)[1]
+        names_files = any(key.rpartition(".")[2] in PATH_KEYS for key in written.places) if written else False
+        for trial in located if names_files else located[:1]:
+            missing += [problem for problem in look_up(trial, cwd)[1] if problem not in missing]
     if missing:
-        raise RecipeError([_placed(problem, *place(_path(problem.key), source, said)) for problem in missing])
-    return recipe, lambda key: place(_path(key), source, said)
+        raise RecipeError([_placed(problem, *locate(problem.key)) for problem in missing])
+    return Loaded(located[0], None, sweep, locate)
 
 
 def find_recipe(name_or_path: str | Path, cwd: Path | None = None) -> RecipeFile:

@@ -34,12 +34,17 @@ def apply_overrides(source: Source, overrides: Sequence[str]) -> set[KeyPath]:
     for text in overrides:
         try:
             parts, value = parse_override(text)
-            if not isinstance(source.data, dict):
-                source.data = {}
-            source.data = _set(source.data, (), parts, value, source, said)
+            lay(source, ".".join(parts), value, said)
         except RecipeError as error:
             source.problems.extend(error.problems)
     return said
+
+
+def lay(source: Source, key: str, value: Any, said: set[KeyPath]) -> None:
+    """As one override, of a value that is no text any more. Raises RecipeError."""
+    if not isinstance(source.data, dict):
+        source.data = {}
+    source.data = _set(source.data, (), tuple(key.split(".")), value, source, said)
 
 
 def _set(current: Any, path: KeyPath, rest: tuple[str, ...], value: Any, source: Source, said: set[KeyPath]) -> Any:

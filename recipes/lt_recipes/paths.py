@@ -14,7 +14,8 @@ from .schema import Recipe
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?\Z")
 _JOB = re.compile(r"[\w.-]+(/[\w.-]+)*\Z")
-_PATH_KEYS = ("path", "name_or_path", "train_from", "chat_template_path")
+PATH_KEYS = ("path", "name_or_path", "train_from", "chat_template_path")
+"""The keys whose values may be paths, wherever they stand."""
 _FILE_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".parquet", ".txt", ".jinja", ".py")
 
 Place = Literal["local", "host", "job", "hub"]
@@ -56,7 +57,7 @@ def anchored(data: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             return {name: value(name, below) for name, below in item.items()}
         if isinstance(item, list):
             return [value(key, below) for below in item]
-        if key in _PATH_KEYS and isinstance(item, str) and not item.startswith(("host:", "job:")):
+        if key in PATH_KEYS and isinstance(item, str) and not item.startswith(("host:", "job:")):
             found = find(item, [folder])
             return str(found) if found else item
         return item

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from .problems import COMMAND_LINE, Problem
 from .refused import REFUSED
 from .schema import METHODS, Recipe
+from .schema.command import CommandRecipe
 from .suggest import nearest
 from .yaml_source import KeyPath, Source, dotted
 
@@ -35,12 +36,39 @@ def validate(source: Source, said: Collection[KeyPath] = ()) -> tuple[Recipe | N
         # With an unknown method the rest is still worth checking, against any of them.
         recipe = (model or METHODS["sft"]).model_validate(data if model else {**data, "method": "sft"})
     except ValidationError as error:
-        for details in error.errors(include_url=False, include_input=True):
-            problems.append(_problem(details, model or METHODS["sft"], source, said))
+        problems += problems_of(error, model or METHODS["sft"], source, said)
     if model is None:
         problems.append(_method_problem(method, source, said))
     problems.sort(key=lambda problem: (problem.file == COMMAND_LINE, problem.line or 0))
     return (recipe if not problems else None), problems
+
+
+def validate_command(source: Source, said: Collection[KeyPath] = ()) -> tuple[CommandRecipe | None, list[Problem]]:
+    """As `validate`, for a file with `command:` in the place of `method:`."""
+    problems = list(source.problems)
+    recipe = None
+    try:
+        recipe = CommandRecipe.model_validate({key: value for key, value in source.data.items() if value is not None})
+    except ValidationError as error:
+        problems += [_named(problem, source, said) for problem in problems_of(error, CommandRecipe, source, said)]
+    problems.sort(key=lambda problem: (problem.file == COMMAND_LINE, problem.line or 0))
+    return (recipe if not problems else None), problems
+
+
+def _named(problem: Problem, source: Source, said: Collection[KeyPath]) -> Problem:
+    """A problem of the whole that begins with `key: ` is told at that key."""
+    key, colon, message = problem.message.partition(": ")
+    if problem.key or not colon or key.split(".")[0] not in CommandRecipe.model_fields:
+        return problem
+    file, line = place(tuple(key.split(".")), source, said)
+    return Problem(file, line, key, message, problem.hint)
+
+
+def problems_of(
+    error: ValidationError, model: type[BaseModel], source: Source, said: Collection[KeyPath] = ()
+) -> list[Problem]:
+    """What pydantic found, in our words and with file and line."""
+    return [_problem(details, model, source, said) for details in error.errors(include_url=False, include_input=True)]
 
 
 def place(path: KeyPath, source: Source, said: Collection[KeyPath]) -> tuple[str, int | None]:
@@ -74,7 +102,7 @@ def _section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     return None, False
 
 
-def _problem(details: ErrorDetails, model: type[Recipe], source: Source, said: Collection[KeyPath]) -> Problem:
+def _problem(details: ErrorDetails, model: type[BaseModel], source: Source, said: Collection[KeyPath]) -> Problem:
     path: KeyPath = details["loc"]
     file, line = place(path, source, said)
     if details["type"] == "extra_forbidden":
@@ -84,7 +112,7 @@ def _problem(details: ErrorDetails, model: type[Recipe], source: Source, said: C
     return Problem(file, line, dotted(path), message, hint)
 
 
-def _unknown_key(path: KeyPath, model: type[Recipe]) -> tuple[str, str]:
+def _unknown_key(path: KeyPath, model: type[BaseModel]) -> tuple[str, str]:
     key = str(path[-1])
     block = ".".join("*" if isinstance(part, int) else part for part in path[:-1])
     if key in REFUSED.get(block, {}):
