@@ -10,12 +10,13 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import paramiko
 import pytest
 
 from lt_agent.protocol.errors import LtError
 from lt_controller.demo.sshd import PrivateSshd
 from lt_controller.home import Home
-from lt_controller.transport import transport_for
+from lt_controller.transport import fabric_ssh, transport_for
 from lt_controller.transport.known_hosts import forget, lookup, trust
 from lt_controller.transport.scan import scan_host_key
 from lt_inventory.hosts_file import HostsFile
@@ -211,6 +212,27 @@ def test_a_connection_that_is_cut_shows_and_can_be_made_again(ssh_host: SshHost)
         transport.connect()
         assert transport.run(["echo", "back"]).stdout == b"back\n"
         transport.close()
+
+
+def test_closing_wakes_the_readers_of_idle_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fabric_ssh, "QUIET", 3600.0)  # one that is not woken stays
+    inner, outer = make_host(tmp_path / "inner"), make_host(tmp_path / "outer", name="gate")
+    try:
+        with inner.home.known_hosts.open("a") as file:
+            file.write(outer.sshd.host_key_line)
+        HostsFile(inner.home.hosts_file).add(outer.host)
+        for host in (inner.host, replace(inner.host, jump=("gate",))):
+            before = set(threading.enumerate())
+            way = transport_for(host, inner.home)
+            way.connect()
+            assert way.run(["true"]).exit == 0
+            readers = {thread for thread in threading.enumerate() if isinstance(thread, paramiko.Transport)} - before
+            assert len(readers) == 1 + len(host.jump)
+            way.close()
+            until(lambda left=readers: not any(thread.is_alive() for thread in left), 30, "the readers' end")
+    finally:
+        inner.sshd.stop()
+        outer.sshd.stop()
 
 
 def test_a_link_that_goes_silent_is_given_up_within_its_bound(ssh_host: SshHost) -> None:
