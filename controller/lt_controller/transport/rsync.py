@@ -25,6 +25,7 @@ from lt_inventory.model import Host
 from .base import Progress, ProgressCallback, Transport, check_arrived, checked_names
 from .route import inventory_of
 from .rsync_features import local_features, parse_progress
+from .shares import shares, side_by_side
 from .space import failure
 from .ssh_config import control_socket, write_ssh_config
 from .tunnel import Tunnel
@@ -96,11 +97,47 @@ class RsyncBulk:
             *self._common(),
             *self._links([str(path) for path in link_dest]),
         ]
-        result = self._run(options, [self._remote(source), f"{dest}/"], names, total, progress, cancel)
+        ends = [self._remote(source), f"{dest}/"]
+        parts = [list(files)] if self._tunnelled else shares(files)
+        if len(parts) == 1:
+            result = self._run(options, ends, names, total, progress, cancel)
+        else:
+            result = self._pull_parts(options, ends, parts, progress, cancel)
         if not isinstance(result, Progress):
             raise failure(self._host.name, self._transport, result.code, result.detail, total - result.done, local=dest)
         check_arrived(self._host.name, files, dest)
         return result
+
+    def _pull_parts(
+        self,
+        options: list[str],
+        ends: list[str],
+        parts: list[list[FileEntry]],
+        progress: ProgressCallback | None,
+        cancel: threading.Event | None,
+    ) -> Progress | _Failed:
+        """Over a connection for each part. What a refused login left is asked for once more, over one."""
+
+        def one(part: list[FileEntry], told: ProgressCallback, stop: threading.Event) -> Progress | _Failed:
+            size = sum(entry.size for entry in part)
+            return self._run(options, ends, [entry.path for entry in part], size, told, stop, own=True)
+
+        total = sum(entry.size for part in parts for entry in part)
+        results = side_by_side(self._host.name, parts, one, progress, cancel)
+        failed = [result for result in results if isinstance(result, _Failed)]
+        if len(failed) == len(parts):
+            return _Failed(failed[0].code, failed[0].detail, sum(result.done for result in failed))
+        if failed:
+            left = [
+                entry.path
+                for part, result in zip(parts, results, strict=True)
+                if isinstance(result, _Failed)
+                for entry in part
+            ]
+            again = self._run(options, ends, left, total, progress, cancel, own=True)
+            if isinstance(again, _Failed):
+                return again
+        return Progress(total, total, sum(result.files for result in results if isinstance(result, Progress)))
 
     def close(self) -> None:
         """Ends the shared connection."""
@@ -134,17 +171,17 @@ class RsyncBulk:
         return control_socket(self._host, self._home)
 
     @contextmanager
-    def _shell(self, total: int) -> Iterator[list[str]]:
+    def _shell(self, own: bool) -> Iterator[list[str]]:
         """The program by which rsync reaches its other half: ssh, or our end of a tunnel."""
         if not self._tunnelled:
-            yield self._ssh(total)
+            yield self._ssh(own)
             return
         with Tunnel(self._transport) as tunnel:
             yield tunnel.argv
 
-    def _ssh(self, total: int) -> list[str]:
+    def _ssh(self, own: bool) -> list[str]:
         config = write_ssh_config({**inventory_of(self._home), self._host.name: self._host}, self._home)
-        if total > SHARED_LIMIT:
+        if own:
             return ["ssh", "-F", str(config), "-o", "ControlPath=none"]
         shared = [f"ControlPath={self._socket()}", "ControlMaster=auto", f"ControlPersist={PERSIST}"]
         return ["ssh", "-F", str(config), *(word for option in shared for word in ("-o", option))]
@@ -157,12 +194,14 @@ class RsyncBulk:
         total: int,
         progress: ProgressCallback | None,
         cancel: threading.Event | None,
+        own: bool = False,
     ) -> Progress | _Failed:
+        """One rsync. `own`: over a connection of its own, as those of more than `SHARED_LIMIT` bytes always are."""
         if not names:
             return Progress(0, 0, 0)
         # Files, not pipes: a lingering shared connection inherits standard error and would hold a pipe open.
         with (
-            self._shell(total) as shell,
+            self._shell(own or total > SHARED_LIMIT) as shell,
             tempfile.TemporaryFile() as stderr,
             tempfile.TemporaryFile() as listing,
         ):
