@@ -79,6 +79,7 @@ def test_what_is_missing_is_told_with_its_line_and_both_places(folders: tuple[Pa
         ("host:/data/x", "host"),
         ("job:sft-lora-k3x9qp", "job"),
         ("job:sft-lora-k3x9qp/final", "job"),
+        ("job:prepare-k3x9qp/out/train.jsonl", "job"),
     ],
 )
 def test_where_a_value_points(value: str, place: str, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_what_exists_here_is_local_even_if_it_looks_like_a_hub_id(tmp_path: Path
     assert place_of("org/model", [tmp_path]) == "local"
 
 
-@pytest.mark.parametrize("value", ["host:data/x", "host:", "host:/a/../b", "job:", "job:a b", "job:a/b/c"])
+@pytest.mark.parametrize("value", ["host:data/x", "host:", "host:/a/../b", "job:", "job:a b", "job:a/../b", "job:a//b"])
 def test_a_malformed_place_is_told(value: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must"):
         place_of(value, [tmp_path])
