@@ -23,6 +23,7 @@ from .events import Events
 from .leases import Grant, read_slots
 from .machine import keep_fresh, machine_id
 from .outcome import keep_reserve, release_reserve, write_outcome
+from .printed import Printed
 from .protocol import states
 from .protocol.errors import LtError
 from .protocol.files import read_json, write_json
@@ -204,11 +205,13 @@ class _Supervisor:
         """Until the worker has ended: requests, time and disk, checkpoints, samples."""
         crew, stopper, started = self._crew, self._stopper, time.monotonic()
         sampler = Sampler(self._attempt, self._gpus, self._event)
+        printed = Printed(self._attempt, self._spec.printed)
         disk_at, sample_at = started, started + YOUNG
         collect_at, fresh_at = started + COLLECT_EVERY, started + FRESHEN_EVERY
         while crew.status is None:
             now = time.monotonic()
             stopper.look(worker)
+            printed.look()
             stopper.check_time(now - started, worker)
             if now >= disk_at:
                 stopper.check_disk(worker)
@@ -228,6 +231,7 @@ class _Supervisor:
             if self._spec.timeout is not None and stopper.request is None:
                 wait = min(wait, max(0.0, started + self._spec.timeout - now))
             crew.pause(wait)
+        printed.look(last=True)
 
     def _judge_worker(self, oom_before: int | None) -> ExitRecord:
         assert self._crew.status is not None

@@ -105,6 +105,7 @@ class JobSpec:
     code: DataLink | None = None  # the frozen working folder, copied to `code/`
     data: tuple[DataLink, ...] = ()
     inputs: dict[str, str] = field(default_factory=dict)  # of a command: name → `data:…`, or a path of the host
+    printed: tuple[str, ...] = ()  # of a command: lines with numbers in them that become metrics
     outputs: tuple[str, ...] = ()  # a script's pull patterns, relative to `code/`
     resume: ResumeFrom | None = None
     stop_grace: float = 60.0  # seconds between the request and SIGTERM

@@ -40,6 +40,8 @@ class Order:
     argv: tuple[str, ...] = ()
     code: Mapping[str, Any] = field(default_factory=dict)  # the frozen folder of a command
     inputs: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    printed: tuple[str, ...] = ()  # lines of its log that become metrics
     outputs: tuple[str, ...] = ()
     gpus: int | None = None
     python: str | None = None
@@ -111,6 +113,8 @@ def freeze_command(
     gpus: int | None = None,
     outputs: Sequence[str] = (),
     inputs: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    printed: Sequence[str] = (),
     python: str | None = None,
     timeout: float | None = None,
     secrets: Sequence[str] = (),
@@ -130,7 +134,8 @@ def freeze_command(
     for value in (inputs or {}).values():
         if not value.startswith(("job:", "host:")):
             data[value] = recorded(client, Path(value)).digest
-    told = (list(argv), code.digest, dict(inputs or {}), list(outputs), gpus, python, list(secrets), data)
+    given = [dict(inputs or {}), dict(variables or {}), list(printed)]
+    told = (list(argv), code.digest, given, list(outputs), gpus, python, list(secrets), data)
     return Order(
         kind="command",
         title=program(list(argv)),
@@ -138,6 +143,8 @@ def freeze_command(
         argv=tuple(argv),
         code={**code.intent(), "files": code.files, "size": code.size},
         inputs=dict(inputs or {}),
+        variables=dict(variables or {}),
+        printed=tuple(printed),
         outputs=tuple(outputs),
         gpus=gpus,
         python=python,
@@ -200,6 +207,8 @@ def draft(
             order.secrets,
             code=_code(order),
             inputs={**order.inputs, **told},
+            variables=order.variables,
+            printed=order.printed,
             later=later,
         )
         return wished(client, made, wishes)

@@ -164,10 +164,13 @@ def draft_command(
     *,
     code: Frozen | None = None,
     inputs: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
+    printed: Sequence[str] = (),
     later: Collection[str] = (),
 ) -> Draft:
     """A command's job. `code`: the folder as it was frozen before; `inputs`: files that it finds as `input:NAME` in its
-    command and as `$LT_INPUT_NAME`; `later` as for a recipe. Raises LtError as `Client.run` says.
+    command and as `$LT_INPUT_NAME`; `variables` of its own; `printed`: lines that become metrics; `later` as for a
+    recipe. Raises LtError as `Client.run` says.
     """
     from lt_recipes.environments import Asked
 
@@ -198,7 +201,8 @@ def draft_command(
         argv=tuple(argv),
         gpus=gpus,
         env=env,
-        variables=host_variables(info),
+        variables=host_variables(info, variables),
+        printed=tuple(printed),
         secrets=client.needed_secrets(secrets),
         code=DataLink(code.name, code.digest),
         data=tuple(DataLink(item.name, item.digest) for item in data),
