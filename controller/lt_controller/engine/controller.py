@@ -21,7 +21,7 @@ from lt_inventory.model import Host
 from .. import __version__, keychain
 from ..home import Home
 from ..journal import note
-from ..store import checkpoints, choices, confided, intents, relocations, transfers
+from ..store import checkpoints, choices, confided, due, intents, relocations, transfers
 from ..store.intents import Intent
 from ..store.writer import Writer
 from .answers import Answerer, Ask, Memory, slots_to
@@ -111,7 +111,7 @@ class Controller:
             self._take(intent)
         self._writer.run("jobs", relocations.settle)
         self._mover.look(hosts)
-        wanted = self._writer.run("", _hosts_with_work)
+        wanted, waiting = self._writer.run("", _hosts_with_work), self._writer.run("", due.hosts)
         busy = wanted & hosts.keys()
         if self._hosts is not None:
             for name in wanted - busy:  # its jobs stay as they are, but wait for nobody
@@ -125,7 +125,7 @@ class Controller:
                     del self._sessions[name]
                 elif idle or name not in hosts:
                     session.close()
-                else:
+                elif name in waiting:
                     session.poke()
             by_people = any(session.by_person or session.sending for session in self._sessions.values())
         # What people answered lives here alone: they would have to give it again.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from lt_agent.protocol import states
@@ -15,6 +15,7 @@ from lt_inventory.model import Host
 from ..home import Home
 from ..journal import fault, note
 from ..store import checkpoints, jobs, owners, relocations, streams
+from ..store.due import Due
 from ..store.jobs import Order, Unfinished
 from ..store.writer import Writer
 from ..transport.uv import push_uv
@@ -64,23 +65,26 @@ class Dispatch:
         self._noted: set[tuple[str, int]] = set()  # attempts that can't be followed now, and say so
         self._lock = threading.Lock()
 
-    def pass_once(self) -> bool:
+    def pass_once(self, found: Due) -> bool:
         """Does what is due; whether anything is left that will be."""
-        asked = self._recovery.carry_out()
-        asked = self._requests.carry_out(self._host.name) or asked
-        self._confiding.bring_missing()
-        self._stop_given_up()
-        left = self._writer.run("", jobs.unfinished, self._host.name)
+        self._recovery.look()
+        left = found.unfinished
+        if found.asks:
+            self._recovery.carry_out(found.recovers)
+            self._requests.carry_out(found.requests)
+            self._confiding.bring_missing(found.secrets)
+            self._stop_given_up(found.fenced)
+            left = self._writer.run("", jobs.unfinished, self._host.name)
         for attempt in left:
             if attempt.newest and attempt.state in (states.QUEUED, states.STAGING):
                 self._advance(attempt)
             elif not self._intake.follows(attempt.job, attempt.attempt):
                 self._follow(attempt)
-        return asked or bool(left)
+        return bool(found.recovers or found.requests or left)
 
-    def _stop_given_up(self) -> None:
+    def _stop_given_up(self, fenced: Sequence[tuple[str, int]]) -> None:
         """A host that was retired is back: what still runs of the attempts that went on elsewhere is stopped."""
-        for job, attempt in self._writer.run("", relocations.fenced_on, self._host.name):
+        for job, attempt in fenced:
             try:
                 self._link.request("stop", job=job, attempt=attempt, kind="stop", grace=None)
             except LtError as error:

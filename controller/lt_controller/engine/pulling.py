@@ -24,7 +24,7 @@ Key = tuple[str, int, str]
 
 
 class Pulling:
-    """Pulls while there is something to pull. `pass_once` looks for work and never blocks on a transfer."""
+    """Pulls while there is something to pull, when it is woken."""
 
     def __init__(self, host: str, home: Home, writer: Writer, connected: Connected, poke: Callable[[], None]) -> None:
         self._host = host
@@ -39,12 +39,9 @@ class Pulling:
         self._thread = threading.Thread(target=self._run, name=f"pull-{host}", daemon=True)
         self._thread.start()
 
-    def pass_once(self) -> bool:
-        """Whether checkpoints wait to come home; if so, the thread is at them."""
-        if self._next(everything=True) is None:
-            return False
+    def wake(self) -> None:
+        """Checkpoints wait to come home."""
         self._wake.set()
-        return True
 
     def cancel(self) -> None:
         """Cancels the transfer under way, which goes on from there at the next connection."""
@@ -109,6 +106,6 @@ class Pulling:
         self._tries.pop(key, None)
         self._due.pop(key, None)
 
-    def _next(self, everything: bool = False) -> dict[str, Any] | None:
-        later = set() if everything else {key for key, due in self._due.items() if due > time.monotonic()}
+    def _next(self) -> dict[str, Any] | None:
+        later = {key for key, due in self._due.items() if due > time.monotonic()}
         return self._writer.run("", checkpoints.next_pull, self._host, later)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from lt_agent.protocol.errors import LtError
@@ -42,11 +42,13 @@ class Recovery:
         self._others_there = True  # until the host has told: what it showed before may be gone
         self._looked = time.monotonic()
 
-    def carry_out(self) -> bool:
-        """Does what is asked for this host; whether there was anything. Raises LtError `host_unreachable`."""
+    def look(self) -> None:
+        """Now and then, at what others have on a shared box. Raises LtError `host_unreachable`."""
         if self._others_there and time.monotonic() - self._looked > LOOK_EVERY:
             self.note(self._link.request("jobs"))
-        asked = self._writer.run("", intents.pending_recovers, self._host)
+
+    def carry_out(self, asked: Sequence[Intent]) -> None:
+        """Does what is asked for this host. Raises LtError `host_unreachable`."""
         for intent in asked:
             try:
                 result = self._one(intent)
@@ -56,7 +58,6 @@ class Recovery:
                 self._writer.run("jobs", intents.failed, intent.id, error)
             else:
                 self._writer.run("jobs", intents.done_with, intent.id, result)
-        return bool(asked)
 
     def note(self, summaries: Any) -> None:
         """Records which of the jobs that a host lists are other laptops'."""

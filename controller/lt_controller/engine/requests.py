@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lt_agent.protocol import states
@@ -30,9 +30,8 @@ class Requests:
         self._home = home
         self._cancel_staging = cancel_staging
 
-    def carry_out(self, host: str) -> bool:
-        """Does all that is asked for jobs of `host`; whether there was anything. Raises LtError `host_unreachable`."""
-        asked = self._writer.run("", intents.pending_on, host)
+    def carry_out(self, asked: Sequence[Intent]) -> None:
+        """Does all that is asked for jobs of its host. Raises LtError `host_unreachable`."""
         for intent in asked:
             try:
                 self._one(intent)
@@ -42,7 +41,6 @@ class Requests:
                 self._writer.run("jobs", intents.failed, intent.id, error)
             else:
                 self._writer.run("jobs", intents.done, intent.id)
-        return bool(asked)
 
     def _one(self, intent: Intent) -> None:
         job = self._writer.run("", jobs.brief, intent.job)

@@ -14,6 +14,7 @@ from lt_inventory.model import Host
 from ..home import Home
 from ..journal import fault, note
 from ..store import hosts
+from ..store.due import on_host
 from ..store.writer import Writer
 from ..transport import logins_of
 from . import backoff
@@ -214,8 +215,13 @@ class HostSession(threading.Thread):
                 self._wake.clear()
                 self._answer_asks(connected)
                 self._memory.touch(slot for login in logins_of(connected.transport) for slot in login.slots)
-                busy = dispatch.pass_once()
-                busy = puller.pass_once() or busy
+                found = self._writer.run("", on_host, self.host.name)
+                busy = dispatch.pass_once(found)
+                if found.asks:  # a request may be that for a pull
+                    found = self._writer.run("", on_host, self.host.name)
+                if found.pulls:
+                    puller.wake()
+                    busy = True
                 if busy:
                     self.last_work = time.monotonic()
                 self.doing = "working" if busy else "idle"

@@ -15,7 +15,7 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.ulid import is_ulid
 
 from .. import keychain
-from ..store import audit, confided, jobs
+from ..store import audit, jobs
 from ..store.writer import Writer
 from .link import BridgeLink
 
@@ -86,9 +86,12 @@ class Confiding:
             self._note(job, found)
         return {"secrets": found} if found else {}
 
-    def bring_missing(self) -> None:
-        """Gives what jobs on the host wait for, as far as it is known here. Raises LtError `host_unreachable`."""
-        for job, attempt, names in self._writer.run("", confided.needing, self._host):
+    def bring_missing(self, needing: Sequence[tuple[str, int, list[str]]]) -> None:
+        """Gives what jobs on the host wait for (as `confided.needing`), as far as it is known here.
+
+        Raises LtError `host_unreachable`.
+        """
+        for job, attempt, names in needing:
             due = self._given.get((job, attempt), 0.0)
             found = self._vault.find(job, names) if time.monotonic() >= due else {}
             if not found:

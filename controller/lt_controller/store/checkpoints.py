@@ -189,6 +189,17 @@ def next_pull(db: sqlite3.Connection, host: str, passed_over: set[tuple[str, int
     return None
 
 
+def wait_on(db: sqlite3.Connection, host: str) -> bool:
+    """Whether `next_pull` would find any."""
+    row = db.execute(
+        "SELECT 1 FROM checkpoints c JOIN attempts a ON a.job_id=c.job_id AND a.attempt=c.attempt"
+        " JOIN jobs j ON j.id=c.job_id WHERE a.host=? AND c.pull_state IN ('pending','pulling')"
+        " AND c.host_state='present' AND j.removed=0 LIMIT 1",
+        (host,),
+    ).fetchone()
+    return row is not None
+
+
 def names(db: sqlite3.Connection, job: str, attempt: int) -> list[str]:
     """The manifests of an attempt that are known here."""
     rows = db.execute("SELECT name FROM checkpoints WHERE job_id=? AND attempt=?", (job, attempt))
