@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-
-from lt_agent.protocol.errors import LtError
 
 from ..wording import phrase, state
 from ..wording.say import size
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 SETTLE_SECONDS = 5.0  # how long a command waits to say whether what it asked for was done
-_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def json_option(command: F) -> F:
@@ -33,13 +29,10 @@ def json_option(command: F) -> F:
 
 
 def seconds(text: str | None) -> float | None:
-    """`90`, `90s`, `30m`, `12h`, `2d` in seconds. Raises LtError `bad_time`."""
-    if text is None:
-        return None
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", text.strip().lower())
-    if match is None:
-        raise LtError("bad_time", value=text)
-    return float(match[1]) * _UNITS[match[2]]
+    """`90`, `90s`, `30m`, `12h`, `2d` in seconds; None of nothing. Raises LtError `bad_time`."""
+    from ..client import quantities
+
+    return None if text is None else quantities.seconds(text)
 
 
 class Reading:

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from lt_agent.protocol.errors import LtError
-
-from ..client import Client
+from ..client import Client, quantities
 from .common import json_option, seconds, settle
 from .output import emit_json
 
 F = TypeVar("F", bound=Callable[..., Any])
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?)B?", re.IGNORECASE)
-_POWERS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 
 
 @click.command()
@@ -75,10 +70,5 @@ _OPTIONS = (
 
 
 def size_of(text: str | None) -> int | None:
-    """`24GiB`, `500MB`, `1024` in bytes. Raises LtError `bad_size`."""
-    if text is None:
-        return None
-    found = _SIZE.fullmatch(text.strip())
-    if found is None or (found[3] and not found[2]):
-        raise LtError("bad_size", value=text)
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** _POWERS[found[2].upper()])
+    """`24GiB`, `500MB`, `1024` in bytes; None of nothing. Raises LtError `bad_size`."""
+    return None if text is None else quantities.size_of(text)

@@ -35,7 +35,8 @@ class RecipeProblem:
     """One thing to mend, with the key of the field it belongs to."""
 
     key: str
-    text: str
+    message: str  # in English, as `lt_recipes` writes it; `words.problem` says it in another language
+    hint: str = ""
 
 
 def gallery(folder: Path | None = None) -> list[RecipeInfo]:
@@ -97,7 +98,6 @@ def fields(
     from lt_recipes.schema import METHODS
     from lt_recipes.yaml_source import parse
 
-    from ..wording.problems import problem_text
     from .data import bad_recipe
 
     try:
@@ -110,7 +110,7 @@ def fields(
     try:
         load(name, overrides, folder)
     except RecipeError as error:
-        problems = [RecipeProblem(p.key, problem_text({"message": p.message, "hint": p.hint})) for p in error.problems]
+        problems = [RecipeProblem(p.key, p.message, p.hint or "") for p in error.problems]
     data = source.data if isinstance(source.data, dict) else {}
     method = METHODS.get(str(data.get("method")), METHODS["sft"])
     schema = method.model_json_schema()

@@ -6,12 +6,19 @@ from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 
 from ..display import Cleaner, safe
-from ..wording import Said, check, event, language, phrase, say, state, waits, why
+from ..wording import Said, check, event, language, phrase, ranking, say, state, waits, why
 from ..wording.language import LANGUAGES
+from ..wording.problems import problem_text
 from ..wording.say import duration, size
 
 #: Job states in the order of a job's life.
 STATES: tuple[str, ...] = tuple(states.STATES)
+
+
+def problem(message: str, hint: str, lang: str) -> str:
+    """What is wrong with a recipe, and what to do about it, in a person's language."""
+    return problem_text({"message": message, "hint": hint}, lang)
+
 
 __all__ = [
     "LANGUAGES",
@@ -24,6 +31,8 @@ __all__ = [
     "event",
     "language",
     "phrase",
+    "problem",
+    "ranking",
     "safe",
     "say",
     "size",

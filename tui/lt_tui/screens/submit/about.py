@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from lt_controller.client import words
 from lt_controller.client.details import Plan
 from lt_controller.client.estimating import Estimated
-from lt_controller.client.recipes import RecipeField
+from lt_controller.client.recipes import RecipeField, RecipeProblem
 from lt_controller.client.words import LtError
 
 from ...glyphs import glyphs
-from ...i18n import _
+from ...i18n import _, current
 from ...text import Span, padded, said, size, wrapped
 from ...widgets.dialogs import Tell
 
@@ -47,6 +48,11 @@ def doc_lines(field: RecipeField) -> list[Line]:
     if field.choices:
         lines.append(((_("one of: {names}", names=", ".join(field.choices)), "dim"),))
     return lines
+
+
+def problem_text(problem: RecipeProblem) -> str:
+    """What is wrong, in the language of the screen."""
+    return words.problem(problem.message, problem.hint, current())
 
 
 def is_path(field: RecipeField) -> bool:

@@ -24,7 +24,17 @@ from ...widgets.asking import Ask, AskPath, Check
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
 from ...widgets.dialogs import Choose, Tell
 from ...widgets.table import Column, Table
-from .about import doc_lines, estimate_head, estimate_lines, header_lines, is_path, plan_lines, refused, shown
+from .about import (
+    doc_lines,
+    estimate_head,
+    estimate_lines,
+    header_lines,
+    is_path,
+    plan_lines,
+    problem_text,
+    refused,
+    shown,
+)
 
 DEFAULT = "tiny-sft"
 
@@ -122,7 +132,7 @@ class SubmitScreen(Page):
             lines: list[tuple[Span, ...]] = []
             for problem in data.problems:
                 lines.append(((problem.key, "bold"),))
-                lines.append(((f"  {problem.text}", "bad"),))
+                lines.append(((f"  {problem_text(problem)}", "bad"),))
             self.query_one("#problems", Lines).say(*lines)
         else:
             head.say((_("all is well: S submits"), "ok"))
@@ -170,7 +180,9 @@ class SubmitScreen(Page):
         async def check(text: str) -> list[tuple[Span, ...]]:
             overrides = [f"{key}={value}" for key, value in {**self.overrides, field.key: text}.items()]
             _fields, problems = await self.lt.feed.read(lambda client: client.recipe_fields(self.recipe, overrides))
-            told = [part for problem in problems if problem.key == field.key for part in wrapped(problem.text, 68)]
+            told = [
+                part for problem in problems if problem.key == field.key for part in wrapped(problem_text(problem), 68)
+            ]
             return [((part, "bad"),) for part in told] or [((glyphs().states["ok"], "ok"),)]
 
         return check
