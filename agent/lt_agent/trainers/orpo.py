@@ -7,4 +7,4 @@ from __future__ import annotations
 
 from .common import Method
 
-METHOD = Method("orpo", trainer="ORPOTrainer", config="ORPOConfig", module="trl.experimental.orpo", block="orpo")
+METHOD = Method("orpo", trainer="ORPOTrainer", config="ORPOConfig", module=f"{__package__}.orpo_trainer", block="orpo")

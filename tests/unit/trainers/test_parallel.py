@@ -78,7 +78,10 @@ def arrow_files(attempt: Attempt) -> set[Path]:
     return set((attempt.paths.path / "cache").rglob("*.arrow"))
 
 
-@pytest.mark.parametrize("method", ["sft", pytest.param("dpo", marks=pytest.mark.slow)])
+LONGER = [pytest.param(name, marks=pytest.mark.slow) for name in ("dpo", "kto", "reward")]
+
+
+@pytest.mark.parametrize("method", ["sft", "orpo", *LONGER])
 def test_who_trains_finds_every_row_prepared(method: str, tmp_path: Path) -> None:
     from lt_agent.trainers.worker import run
 
