@@ -188,7 +188,16 @@ class SampleFleet:
             spec={"job": job, "name": name, "attempt": 1, "kind": "recipe", "recipe": recipe, "argv": []},
             pull={"which": "best"},
         )
-        self.insert("attempts", job_id=job, attempt=1, host=host, state=state, started_at=iso(began + 40))
+        self.insert(
+            "attempts",
+            job_id=job,
+            attempt=1,
+            host=host,
+            state=state,
+            started_at=iso(began + 40) if state not in ("waiting", "staging") else None,
+            finished_at=iso(began + 1500) if ended else None,
+            exit={"state": state, "reason": reason, "finished_at": began + 1500} if ended else None,
+        )
         if state == "running":
             self._curve(job, step, 40)
             self._samples(job, 12 if number else 60)

@@ -9,6 +9,7 @@ from datetime import datetime
 
 DEFAULT_ROOT = "~/.lt-agent"
 LOCAL = "local"
+SAVE_BEFORE_END = 600.0  # seconds before the end of a lease at which a training is asked for a checkpoint
 
 # Names appear in the generated ssh configuration and as folder names: letters, digits, dot, dash and underscore only.
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -52,6 +53,8 @@ class Host:
     labels: Mapping[str, str] = field(default_factory=dict)
     price: float | None = None  # per hour, in whatever currency the person thinks in
     until: datetime | None = None  # the end of the lease, with its time zone
+    save_before_end: float | None = None  # seconds; None: `SAVE_BEFORE_END`, 0: no checkpoint for the lease's sake
+    provider: str = ""  # whom it is rented from
     python: str | None = None  # the interpreter jobs prefer
     index_url: str | None = None  # for packages, as the host sees it
     find_links: tuple[str, ...] = ()
@@ -62,6 +65,11 @@ class Host:
     note: str = ""
     closed: str = ""  # `drained` or `retired`: it takes nothing new
     kind: str = "ssh"  # or `local`
+
+    @property
+    def lead(self) -> float:
+        """Seconds before the end of its lease at which trainings are asked for a checkpoint; 0: they are not."""
+        return SAVE_BEFORE_END if self.save_before_end is None else self.save_before_end
 
     @property
     def target(self) -> str:
@@ -130,6 +138,19 @@ def parse_price(value: object) -> float:
     if not 0 <= price < 1e6:
         raise ValueError(f"{value!r} is no price per hour")
     return price
+
+
+def parse_lead(value: object) -> float:
+    """`600`, `"10m"` or `"1h"` as seconds, up to a week. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError("a length of time is a number of seconds, or text like 10m")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smhd]?)", str(value).strip().lower())
+    if found is None:
+        raise ValueError(f"{value!r} is no length of time; write it like 10m")
+    seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]]
+    if seconds > 7 * 86400:
+        raise ValueError(f"{value!r} is longer than a week")
+    return seconds
 
 
 def valid_name(text: str) -> bool:

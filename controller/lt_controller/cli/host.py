@@ -18,6 +18,7 @@ COMMANDS = {
     "import": ("host_edit", "import_", "take over hosts from ~/.ssh/config"),
     "ls": ("host", "ls", "the hosts and how they answer"),
     "show": ("host", "show", "all that is known of one host"),
+    "history": ("host_history", "history", "what it was, on which terms, from when until when"),
     "top": ("host_holdings", "top", "its processes, ours marked: who uses the GPUs and the memory"),
     "disk": ("host_holdings", "disk", "what of ours lies there: environments, data, jobs"),
     "check": ("host_check", "check", "what is fit for training, and what to do about the rest"),

@@ -38,6 +38,8 @@ def _settings(command: F) -> F:
         click.option("--label", "labels", multiple=True, metavar="K=V", help="a label; may be repeated"),
         click.option("--price", metavar="1.9/h", help="what an hour costs"),
         click.option("--until", metavar="TIME", help="the end of the lease: 2026-12-01T00:00"),
+        click.option("--save-before-end", metavar="TIME", help="how long before it trainings save (10m); 0 is never"),
+        click.option("--provider", metavar="WHO", help="whom it is rented from"),
         click.option("--python", metavar="PATH", help="the interpreter that jobs prefer"),
         click.option("--index-url", metavar="URL", help="where the host gets Python packages"),
         click.option("--find-links", multiple=True, metavar="PLACE", help="a folder or page with packages"),

@@ -44,6 +44,7 @@ COMMANDS = {
     "recipe": ("recipe", "recipe", "the gallery, and recipes of yours: ls, show, check, new"),
     "secret": ("secret", "secret", "tokens that jobs need, in the system's keyring: set, ls, rm, give"),
     "audit": ("audit", "audit", "who did what, when, by which command; --verify"),
+    "cost": ("cost", "cost", "what hosts, jobs and weeks have cost, and what was idle"),
     "data": ("data", "data", "the snapshots of data and code, and the hosts that have them"),
     "controller": ("controller", "controller", "the background process: run, start, status, stop"),
     "doctor": ("doctor", "doctor", "what is fit on this machine, and what is not"),

@@ -13,6 +13,7 @@ from lt_agent.protocol.errors import LtError
 from . import queries
 from .audit import AuditCalls
 from .clearing import ClearCalls
+from .costing import CostCalls
 from .logins import LoginCalls
 from .models import Job
 from .preparing import PrepareCalls
@@ -39,6 +40,7 @@ class Client(
     SecretCalls,
     PrepareCalls,
     AuditCalls,
+    CostCalls,
 ):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import date, timedelta
 from html import escape
 
 #: Series in order: safe for the common kinds of colour blindness (Okabe and Ito, 2008).
@@ -13,8 +14,11 @@ _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 960, 480, 70, 40, 40
 Points = tuple[str, Sequence[int], Sequence[float]]
 
 
-def svg(curves: Sequence[Points]) -> str:
-    """The curves by (label, steps, values); at most a few points to a pixel are drawn."""
+def svg(curves: Sequence[Points], first_day: date | None = None) -> str:
+    """The curves by (label, steps, values); at most a few points to a pixel are drawn.
+
+    With `first_day` the steps are days, that one is 0, and the axis shows dates.
+    """
     finite = [v for _label, _steps, values in curves for v in values if math.isfinite(v)]
     steps = [s for _label, known, _values in curves for end in (known[:1], known[-1:]) for s in end]
     if not finite or not steps:
@@ -40,7 +44,8 @@ def svg(curves: Sequence[Points]) -> str:
         )
         step = x0 + (x1 - x0) * n / 4
         parts.append(
-            f'<text x="{across(step):.1f}" y="{bottom + 20}" font-size="12" text-anchor="middle">{step:.0f}</text>'
+            f'<text x="{across(step):.1f}" y="{bottom + 20}" font-size="12" text-anchor="middle">'
+            f"{first_day + timedelta(days=round(step)) if first_day else f'{step:.0f}'}</text>"
         )
     for n, (label, known, values) in enumerate(curves):
         colour = SERIES[n % len(SERIES)]

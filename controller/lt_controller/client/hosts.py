@@ -14,6 +14,7 @@ from . import clock, queries
 from .base import Connected, near
 from .database import load, when
 from .models import Reachability
+from .periods import note_terms
 
 if TYPE_CHECKING:
     from lt_inventory.check import Check
@@ -81,6 +82,7 @@ class HostCalls(Connected):
             self._file().add(host)
             if key is not None:
                 self._trust(host, key)
+        note_terms(self.home)
 
     def edit_host(self, name: str, changes: Mapping[str, Any]) -> HostInfo:
         """Changes settings by their keys in `hosts.toml`; None takes one back to its default. Comments stay.
@@ -99,6 +101,7 @@ class HostCalls(Connected):
             raise LtError("setting_in_use", host=name, key=moved, jobs=live[:8], count=len(live))
         with self._acting("host edit", name, changes=_recordable(changes)):
             self._file().update(host)
+        note_terms(self.home)
         self._try_again(name)
         return self.host(name)
 
@@ -122,6 +125,7 @@ class HostCalls(Connected):
             others = self._file().load().values()
             if host.kind != "local" and not any(known_name(other) == known_name(host) for other in others):
                 forget(host, self.home)
+        note_terms(self.home)
 
     def import_candidates(self, path: str | os.PathLike[str] = "~/.ssh/config") -> list[ImportCandidate]:
         """The hosts that an OpenSSH configuration names, and why some entries cannot be taken over."""

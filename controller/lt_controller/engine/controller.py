@@ -27,6 +27,7 @@ from ..store.writer import Writer
 from .answers import Answerer, Ask, Memory, slots_to
 from .flows import Flows
 from .keeper import Keeper
+from .leases import note_terms
 from .moving import Mover
 from .offline import settle_removed
 from .server import Server, somebody_listens
@@ -172,6 +173,7 @@ class Controller:
                 if stamp != self._hosts_stamp:
                     self._hosts_stamp = stamp
                     self._hosts = HostsFile(self._home.hosts_file).load()
+                    note_terms(self._writer, self._hosts, stamp)
             except (LtError, OSError) as error:  # a person is in the middle of editing it: what was known goes on
                 note(f"hosts.toml: {error}")
             return self._hosts or {}

@@ -8,6 +8,7 @@ from typing import Any
 
 from lt_agent.protocol.errors import LtError
 
+from . import history
 from .times import epoch, iso, now
 
 KEPT_FACTS = 50  # probes kept for each host
@@ -52,7 +53,8 @@ def backoff(db: sqlite3.Connection, host: str) -> tuple[int, float]:
 
 
 def add_facts(db: sqlite3.Connection, host: str, facts: dict[str, Any]) -> None:
-    """Stores a probe; the newest few are kept."""
+    """Stores a probe; the newest few are kept. What it changes of the machine goes into the host's history."""
+    history.note_machine(db, host, facts)
     db.execute(
         "INSERT OR REPLACE INTO facts (host, time, data) VALUES (?,?,?)",
         (host, now(), json.dumps(facts, ensure_ascii=False)),

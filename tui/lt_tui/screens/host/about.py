@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lt_controller.client import Job, words
-from lt_controller.client.cost import busy_hours
+from lt_controller.client import words
+from lt_controller.client.cost import CostLine
 from lt_controller.client.fleet import Fleet
 from lt_controller.client.views import Snapshot
 
@@ -18,7 +18,7 @@ from ..fleet.hosts import HostLine
 Line = tuple[Span, ...]
 
 
-def header_lines(line: HostLine, jobs: Sequence[Job] = ()) -> list[Line]:
+def header_lines(line: HostLine, spent: CostLine | None = None) -> list[Line]:
     """How it answers, what it is, what it costs."""
     info, fact = line.info, line.fact
     mark, colour = sign(info.state)
@@ -56,10 +56,10 @@ def header_lines(line: HostLine, jobs: Sequence[Job] = ()) -> list[Line]:
             (_("price "), "dim"),
             (f"{info.host.price:g}/h" if info.host.price is not None else "?", ""),
         ]
-        hours = busy_hours(jobs, line.now)
-        cost += [(f"   {_('busy with your jobs')} ", "dim"), (duration(hours * 3600), "")]
-        if info.host.price is not None:
-            cost.append((f" = {hours * info.host.price:.2f}", "bold"))
+        if spent is not None:
+            cost += [(f"   {_('busy with your jobs')} ", "dim"), (duration(spent.hours * 3600), "")]
+            if spent.cost is not None:
+                cost.append((f" = {spent.cost:.2f}", "bold"))
         if info.host.until is not None:
             left = (info.host.until - line.now).total_seconds()
             cost += [(f"   {_('lease ends in')} ", "dim"), (duration(left), "bad" if left < 3600 else "")]

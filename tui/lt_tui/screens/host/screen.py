@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import ContentSwitcher
 
 from lt_controller.client import Client, Job, clock
+from lt_controller.client.cost import CostLine
 from lt_controller.client.fleet import Fleet
 from lt_controller.client.holdings import Holding, Holdings, Process
 from lt_controller.client.views import Snapshot
@@ -34,6 +36,7 @@ from .lists import HostEvent, disk_columns, disk_lines, event_columns, held_note
 
 TABS = ("overview", "processes", "disk", "checks", "events")
 PROCESSES_EVERY = 10.0  # seconds, while they are looked at
+SPENT_EVERY = 20.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class HostData:
     checks: Sequence[Any]
     snapshots: Sequence[Snapshot]
     events: Sequence[HostEvent]
+    spent: CostLine | None = None
 
 
 class HostScreen(JobActs):
@@ -71,6 +75,8 @@ class HostScreen(JobActs):
         super().__init__(place)
         self.held: Holdings | None = None  # what it has told of its processes and its disk
         self._asking = False
+        self._spent: CostLine | None = None
+        self._spent_at = 0.0
 
     def compose(self) -> ComposeResult:
         """The header, the tabs, and what they show."""
@@ -121,7 +127,15 @@ class HostScreen(JobActs):
         jobs.sort(key=lambda job: (not job.resting, job.id), reverse=True)
         checks = client.check_host(name, probe=False) if line.info.facts else []
         snapshots = [item for item in client.snapshots() if name in item.hosts]
-        return HostData(line, fleet, jobs, checks, snapshots, client.recent_events(300, host=name))
+        events = client.recent_events(300, host=name)
+        return HostData(line, fleet, jobs, checks, snapshots, events, self._spent_by_now(client, name))
+
+    def _spent_by_now(self, client: Client, name: str) -> CostLine:
+        """What the host has cost; reckoned anew now and then, for it goes through all that ever ran there."""
+        if self._spent is None or time.monotonic() - self._spent_at > SPENT_EVERY:
+            self._spent_at = time.monotonic()
+            self._spent = client.costs(host=name).total
+        return self._spent
 
     def aged(self, data: HostData) -> HostData:
         """Ages are of now."""
@@ -133,7 +147,7 @@ class HostScreen(JobActs):
 
     def show(self, data: HostData) -> None:
         """Fills the header and the tab that is seen."""
-        self.query_one("#host-header", Lines).say(*header_lines(data.line, data.jobs))
+        self.query_one("#host-header", Lines).say(*header_lines(data.line, data.spent))
         self._show_tab(self.query_one(TabLine).current)
         if self.held is None:
             self._ask_host(disk=True)

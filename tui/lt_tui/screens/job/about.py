@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from lt_controller.client import clock
-from lt_controller.client.cost import busy_hours
-
 from ...glyphs import bar, glyphs
 from ...i18n import _
 from ...palette import tone
@@ -14,8 +11,8 @@ from .reading import JobData
 Line = tuple[Span, ...]
 
 
-def header_lines(data: JobData, width: int, price: float | None = None) -> list[Line]:
-    """Two lines, and one more for each thing that is under way. `price` is the host's for an hour."""
+def header_lines(data: JobData, width: int) -> list[Line]:
+    """Two lines, and one more for each thing that is under way."""
     job = data.job
     mark, colour = sign(job.state)
     first: list[Span] = [(f"{mark} {state_word(job.state)}", f"bold {colour}" if colour else "bold")]
@@ -30,7 +27,7 @@ def header_lines(data: JobData, width: int, price: float | None = None) -> list[
         first += [(f"   {glyphs().dot} ", "faint"), (job.recipe or "", ""), (f" {job.method or ''}", "dim")]
     if job.attempt > 1:
         first.append((f"   {_('attempt')} {job.attempt}", "warn"))
-    lines: list[Line] = [tuple(first), tuple(_progress(data, width, price))]
+    lines: list[Line] = [tuple(first), tuple(_progress(data, width))]
     for item in data.transfers[:2]:
         share = item.done / item.total if item.total else 0.0
         full, empty = bar(share, 16)
@@ -43,7 +40,7 @@ def header_lines(data: JobData, width: int, price: float | None = None) -> list[
     return lines
 
 
-def _progress(data: JobData, width: int, price: float | None) -> list[Span]:
+def _progress(data: JobData, width: int) -> list[Span]:
     job = data.job
     found: list[Span] = []
     if job.total_steps:
@@ -62,8 +59,8 @@ def _progress(data: JobData, width: int, price: float | None) -> list[Span]:
         took = (end - job.started_at).total_seconds() if end else None
         found += [(f"   {_('took') if took is not None else _('since')} ", "dim")]
         found.append((duration(took) if took is not None else ago(job.started_at), ""))
-    if price is not None and (hours := busy_hours([job], clock.now())) > 0:
-        found += [(f"   {_('cost')} ", "dim"), (f"{hours * price:.2f}", "")]
+    if data.cost is not None:
+        found += [(f"   {_('cost')} ", "dim"), (f"{data.cost:.2f}", "")]
     mark, colour = sign(job.pull_state)
     found += [(f"   {_('home')} ", "dim"), (f"{mark} {state_word(job.pull_state)}", colour)]
     return found

@@ -29,6 +29,7 @@ class JobData:
     names: Sequence[str]
     samples: Mapping[str, Sample]
     spec: Mapping[str, Any]
+    cost: float | None = None  # by now; None where no price is known
     others: Sequence[Job] = ()  # compared with
     other_spec: Mapping[str, Any] | None = None
 
@@ -85,6 +86,7 @@ def read_job(client: Client, ref: str, curves: Curves, compare: Sequence[str]) -
         names=plain + [name for name in names if "/" in name],
         samples=client.samples(job.id, job.attempt),
         spec=client.spec(job.id),
+        cost=cost.cost if (cost := client.cost_of(job.id)) else None,
         others=others,
         other_spec=client.spec(others[0].id) if others else None,
     )

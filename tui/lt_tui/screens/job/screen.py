@@ -97,12 +97,8 @@ class JobScreen(JobActs):
 
     def show(self, data: JobData) -> None:
         """Fills the header and the tab that is seen."""
-        self.query_one("#header", Lines).say(*header_lines(data, self.size.width, self._price(data)))
+        self.query_one("#header", Lines).say(*header_lines(data, self.size.width))
         self._show_tab(self.query_one(TabLine).current)
-
-    def _price(self, data: JobData) -> float | None:
-        fleet = self.lt.fleet
-        return next((i.host.price for i in fleet.hosts if i.name == data.job.host), None) if fleet else None
 
     def _show_tab(self, name: str) -> None:
         data: JobData | None = self.data

@@ -1,0 +1,67 @@
+"""`lt host history`: what a host was, on which terms, from when until when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ..client import Client
+from ..client.periods import HostPeriod
+from ..wording import phrase
+from ..wording.say import size
+from .common import json_option
+from .output import emit_json, emit_table
+
+
+@click.command()
+@click.argument("name")
+@json_option
+def history(name: str, as_json: bool) -> int:
+    """What NAME is and was: hardware, driver, provider, price, end of lease; a line for each time something changed.
+
+    Also of a host that you have removed: what it cost still counts.
+    """
+    with Client() as client:
+        found = client.host_history(name)
+    if as_json:
+        emit_json(found)
+        return 0
+    emit_table(
+        ("SINCE", "TILL", "MACHINE", "DRIVER", "PROVIDER", "PRICE", "UNTIL", "CHANGE"),
+        [_row(period) for period in found],
+        right=(5,),
+        spare=("DRIVER", "PROVIDER", "UNTIL"),
+    )
+    return 0
+
+
+def machine(data: Mapping[str, Any]) -> str:
+    """The hardware of a period in a line: GPUs, else cores and memory."""
+    gpus = [f"{gpu.get('count')} × {gpu.get('name')}" for gpu in data.get("gpus") or () if isinstance(gpu, dict)]
+    cpus = phrase("cpu_cores", count=data["cpus"]) if data.get("cpus") else ""
+    memory = size(data["memory"]) if data.get("memory") else ""
+    return ", ".join(part for part in (" + ".join(gpus), cpus, memory) if part)
+
+
+def _row(period: HostPeriod) -> tuple[str, ...]:
+    from lt_inventory.periods import moment
+
+    data = period.data
+    driver = str(data.get("driver") or "") + (f" (CUDA {data['cuda']})" if data.get("cuda") else "")
+    return (
+        _time(period.since),
+        _time(period.till),
+        machine(data),
+        driver.strip(),
+        str(data.get("provider") or ""),
+        f"{data['price']:g}/h" if isinstance(data.get("price"), (int, float)) else "",
+        _time(moment(data.get("until"))),
+        " ".join(period.changed),
+    )
+
+
+def _time(when: datetime | None) -> str:
+    return when.astimezone().strftime("%Y-%m-%d %H:%M") if when else ""
