@@ -77,13 +77,13 @@ def smaller_batch(train: Mapping[str, Any]) -> dict[str, int] | None:
     return {"per_device_train_batch_size": rows // factor, "gradient_accumulation_steps": passes * factor}
 
 
-def newest_checkpoint(paths: AttemptPaths) -> tuple[int, Path] | None:
-    """(step, folder) of the newest finished checkpoint of this attempt that can be resumed."""
+def newest_checkpoint(paths: AttemptPaths, before: int | None = None) -> tuple[int, Path] | None:
+    """(step, folder) of the newest finished checkpoint of this attempt that can be resumed, `before` a step or any."""
     found: list[tuple[int, Path]] = []
     for word in paths.saved.iterdir() if paths.saved.is_dir() else []:
         said = read_json(word) or {}
         folder = paths.out / word.name
-        if said.get("resumable") and folder.is_dir():
+        if said.get("resumable") and folder.is_dir() and (before is None or int(said["step"]) < before):
             found.append((int(said["step"]), folder))
     return max(found, default=None)
 

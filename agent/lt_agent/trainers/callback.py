@@ -13,6 +13,7 @@ from lt_agent.protocol.files import append_line
 from .checkpoints import seal
 from .control import EarlyLeave, Requests
 from .failures import NothingLeft, TrainingFailure
+from .finite import Numbers
 from .hang import Watch
 from .job import WorkerJob, is_main, say
 from .peak import peak_memory
@@ -32,6 +33,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         requests: Requests,
         leave: EarlyLeave,
         watch: Watch,
+        numbers: Numbers,
         goal: Goal,
         progress: Progress,
         note: dict[str, Any],
@@ -49,6 +51,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         self._requests = requests
         self._leave = leave
         self._watch = watch
+        self._numbers = numbers
         self._signs = Signs()
         self._goal = goal
         self._progress = progress
@@ -118,7 +121,7 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         if "loss" in logs or "eval_loss" in logs:
             self._measure_rate(state.global_step, "loss" in logs)
             say(progress_line(logs, state.global_step, state.max_steps, self._rate))
-        _refuse_nan(logs, state.global_step, scaled=bool(args.fp16))
+        self._numbers.logged(logs, state.global_step, scaled=bool(args.fp16))
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict[str, Any], **kwargs: Any) -> None:
         """Tracks the best result, and stops when patience is at its end."""
@@ -200,22 +203,6 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
             # Smoothed, so that one slow step does not throw the estimate about.
             self._rate = rate if self._rate is None else 0.7 * self._rate + 0.3 * rate
         self._rate_from = (step, now)
-
-
-def _refuse_nan(logs: dict[str, Any], step: int, *, scaled: bool) -> None:
-    """Ends the run before weights that are no numbers can be saved.
-
-    With loss scaling (fp16) an infinite gradient is normal: that step is skipped and the scale halved.
-    """
-    watched = ["loss", "eval_loss"] + ([] if scaled else ["grad_norm"])
-    for key in watched:
-        value = logs.get(key)
-        if isinstance(value, (int, float)) and not math.isfinite(value):
-            raise TrainingFailure(
-                "nan",
-                f"{key} is {value} at step {step}, and nothing was saved after it: lower train.learning_rate, look for "
-                "broken rows, or use bf16 in place of fp16",
-            )
 
 
 def _wait_for_all() -> None:

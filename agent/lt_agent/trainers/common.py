@@ -52,6 +52,7 @@ def train(
     trl = importlib.import_module(method.module)
     config_class, trainer_class = getattr(trl, method.config), getattr(trl, method.trainer)
     from .callback import SpoolCallback
+    from .finite import AnswersAreFinite, Numbers
     from .quiet import plain_log
 
     plain_log()
@@ -76,11 +77,13 @@ def train(
     model, peft_config = prepared(method, job, args, tokenizer)
     requests.leave_if_asked()
 
+    numbers = Numbers(job)
     callback = SpoolCallback(
         job,
         requests,
         leave,
         watch,
+        numbers,
         goal_of(evaluate),
         progress_from(resumed),
         {"version": 1, "method": method.name, "versions": versions(), "data_digest": data.digest},
@@ -91,7 +94,8 @@ def train(
     )
     watch.begin("tokenising")
     say(f"tokenising {len(data.train)} rows" + (f" and {len(data.eval)} to evaluate on …" if data.eval else " …"))
-    trainer = built(_ours(trainer_class, job), method, job, args, data, model, tokenizer, peft_config, [callback])
+    callbacks = [callback] if method.tokenises else [AnswersAreFinite(numbers), callback]
+    trainer = built(_ours(trainer_class, job), method, job, args, data, model, tokenizer, peft_config, callbacks)
     _without_printing(trainer)
     requests.leave_if_asked()
     callback.rows = (len(trainer.train_dataset), len(trainer.eval_dataset) if trainer.eval_dataset else 0)

@@ -35,7 +35,7 @@ class Signs:
             found.update(self._loss(loss))
         if reward is not None:
             found.update(self._reward(reward, _number(logs, "reward_std")))
-        kl = _number(logs, "objective/kl" if "objective/kl" in logs else "kl")
+        kl = _distance(logs)
         if kl is not None and reward is not None:
             found["kl_high"] = {"kl": kl, "limit": _KL} if kl > _KL else None
         events = []
@@ -79,6 +79,14 @@ class Signs:
             if len(self._spreads) == _ENOUGH and max(self._spreads) < _SPREAD:
                 found["reward_flat"] = {"reward": reward}
         return found
+
+
+def _distance(logs: Mapping[str, Any]) -> Optional[float]:
+    """Nats per answer. PPO logs just that (`objective/kl`), TRL's GRPO and RLOO the mean per token (`kl`)."""
+    if "objective/kl" in logs:
+        return _number(logs, "objective/kl")
+    kl, tokens = _number(logs, "kl"), _number(logs, "completions/mean_length")
+    return None if kl is None or tokens is None else kl * tokens
 
 
 def _number(logs: Mapping[str, Any], name: str) -> Optional[float]:

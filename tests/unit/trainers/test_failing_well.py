@@ -104,7 +104,8 @@ def test_rewards_that_collapse_or_do_not_differ_and_a_model_far_from_its_start_a
     fallen = [{"loss": 0.0, "reward": 0.0, "reward_std": 0.2, "kl": 0.1}] * 20
     assert [code for code, _ in codes(rising + fallen)] == ["reward_collapse"]
     assert codes([{"reward": 0.5, "reward_std": 0.0}] * 12) == [("reward_flat", 9)]
-    assert codes([{"reward": 0.5, "kl": 11.0}] * 3) == [("kl_high", 0)]
+    assert codes([{"reward": 0.5, "kl": 0.11, "completions/mean_length": 100.0}] * 3) == [("kl_high", 0)]
+    assert codes([{"reward": 0.5, "kl": 0.11, "completions/mean_length": 80.0}] * 3) == [], "it is logged per token"
     assert codes([{"reward": 0.5, "objective/kl": 11.0}] * 3) == [("kl_high", 0)]
 
 

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 import lt_agent
-from support.training import ROWS, Attempt, full_or_lora, last_checkpoint, tiny_recipe
+from support.training import ROWS, TYPE_OF, Attempt, full_or_lora, last_checkpoint, method_recipe, tiny_recipe
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 
 pytestmark = pytest.mark.train
+
+OTHERS = [method for method in TYPE_OF if method not in ("sft", "ppo")]
 
 
 def test_nan_ends_the_run_before_anything_is_saved(data: Path, tmp_path: Path) -> None:
@@ -32,6 +34,22 @@ def test_nan_ends_the_run_before_anything_is_saved(data: Path, tmp_path: Path) -
     assert attempt.metrics()[-1]["loss"] is None or attempt.metrics()[-1]["grad_norm"] is None
     assert attempt.words() == set()
     assert not list(attempt.paths.out.glob("checkpoint-*"))
+
+
+@pytest.mark.parametrize("method", ["sft", "ppo", *(pytest.param(m, marks=pytest.mark.slow) for m in OTHERS)])
+def test_nan_has_its_reason_with_every_method_and_the_last_good_checkpoint_is_named(
+    method: str, tmp_path: Path
+) -> None:
+    # The first step learns nothing yet, and the second breaks the weights: its own loss was still a number.
+    train = {"learning_rate": 1e30, "lr_scheduler_type": "constant_with_warmup", "warmup_steps": 1, "max_steps": 9}
+    recipe = method_recipe(tmp_path, method, "full", train=train, save={"save_steps": 1})
+    attempt = Attempt(tmp_path / "a", recipe)
+    assert attempt.run_inside() == 1
+    failure = attempt.failure()
+    assert failure is not None
+    assert failure["reason"] == "nan"
+    assert "checkpoint-1 is the last that is known to be good" in failure["message"]
+    assert attempt.words() == {"checkpoint-1", "checkpoint-2"}
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json"])
