@@ -1,0 +1,160 @@
+"""What a sweep is before it starts: everything checked and frozen, as plain values that the controller works from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lt_agent.protocol.errors import LtError
+
+from ..searching import check_optuna, suggest
+from . import orders
+from .data import bad_recipe
+from .orders import Order
+from .submitting import is_choice
+from .wishing import Wishes
+
+if TYPE_CHECKING:
+    from lt_recipes.schema.command import CommandRecipe
+    from lt_recipes.schema.sweep import SweepSection
+    from lt_recipes.sweeping import Sweep
+
+    from .client import Client
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """What a sweep does, fixed when it was asked for."""
+
+    title: str
+    section: SweepSection
+    order: Order  # of the first trial's job
+    command: CommandRecipe | None
+    concurrency: int
+    total: int
+
+    def to_json(self) -> dict[str, Any]:
+        """For the database; `from_json` reads it."""
+        return {
+            "title": self.title,
+            "section": self.section.model_dump(mode="json", exclude_unset=True),
+            "order": self.order.to_json(),
+            "command": self.command.model_dump(mode="json") if self.command else None,
+            "concurrency": self.concurrency,
+            "total": self.total,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> SweepPlan:
+        """Raises ValueError or TypeError for what `to_json` never wrote."""
+        from lt_recipes.schema.command import CommandRecipe
+        from lt_recipes.schema.sweep import SweepSection
+
+        return cls(
+            title=str(value["title"]),
+            section=SweepSection.model_validate(value["section"]),
+            order=Order.from_json(value["order"]),
+            command=CommandRecipe.model_validate(value["command"]) if value["command"] else None,
+            concurrency=int(value["concurrency"]),
+            total=int(value["total"]),
+        )
+
+    def trial_order(self, values: Mapping[str, Any]) -> tuple[Order, list[str]]:
+        """A trial's order, and the overrides that go with it."""
+        from lt_recipes.sweeping import override, trial_command
+
+        if self.command is None:
+            return self.order, [override(key, value) for key, value in values.items()]
+        return _filled(self.order, trial_command(self.command, dict(values)), Wishes(**self.order.wishes)), []
+
+
+def read_sweep(recipe: str, overrides: Sequence[str], folder: Path) -> Sweep | None:
+    """The sweep in a recipe, every trial of it checked; None without one. Raises LtError `bad_recipe{problems}`."""
+    from lt_recipes.problems import RecipeError
+    from lt_recipes.sweeping import load_sweep
+
+    try:
+        return load_sweep(recipe, overrides, folder)
+    except RecipeError as error:
+        raise bad_recipe(recipe, error.problems) from None
+
+
+def plan_sweep(
+    client: Client, hosts: str, recipe: str, overrides: Sequence[str], folder: Path, wishes: Wishes | None
+) -> SweepPlan:
+    """A sweep thought through: recipe, data and folder frozen, the first trial drafted for its host.
+
+    Raises LtError `no_sweep`, `optuna_missing`, and as `Client.submit`.
+    """
+    from lt_recipes.sweeping.checking import combinations
+
+    found = read_sweep(recipe, overrides, folder)
+    if found is None:
+        raise LtError("no_sweep", recipe=recipe)
+    if found.section.search:
+        check_optuna()
+    if found.command is None:
+        order = orders.freeze_recipe(client, recipe, overrides, folder, wishes=wishes)
+    else:
+        assert found.folder is not None
+        order = freeze_command_recipe(client, found.command, found.folder, wishes)
+    order = replace(order, title=found.title)
+    plan = SweepPlan(found.title, found.section, order, found.command, 1, combinations(found.section))
+    first = suggest(plan.section, [], 1) if plan.section.search else found.trials[0]
+    one, said = plan.trial_order(first)
+    draft = orders.draft(client, one, hosts, overrides=said).plan(client)
+    room = plan.section.concurrency or _places(client, hosts, draft.gpus)
+    return replace(plan, concurrency=min(room, plan.total))
+
+
+def freeze_command_recipe(client: Client, command: CommandRecipe, folder: Path, wishes: Wishes | None) -> Order:
+    """The order for a command's recipe, its folder as it is now."""
+    order = orders.freeze_command(
+        client,
+        command.argv,
+        folder,
+        gpus=command.resources.gpus,
+        outputs=command.pull,
+        variables=command.variables,
+        printed=command.printed,
+        python=command.env.python,
+        timeout=command.timeout,
+        secrets=command.secrets,
+        wishes=wishes,
+    )
+    return _filled(order, command, wishes or Wishes())
+
+
+def _filled(order: Order, command: CommandRecipe, wishes: Wishes) -> Order:
+    """The order with everything that a trial's values may have changed; what a person wished for goes first."""
+    own = {
+        "retries": command.retries,
+        "retry_wait": command.retry_wait,
+        "gpu_memory": command.resources.gpu_memory,
+        "cpus": command.resources.cpus,
+        "disk": command.resources.disk,
+    }
+    said = {key: value for key, value in vars(wishes).items() if value is not None}
+    return replace(
+        order,
+        argv=tuple(command.argv),
+        variables=command.variables,
+        gpus=command.resources.gpus,
+        python=command.env.python,
+        timeout=command.timeout,
+        wishes={**own, **said},
+    )
+
+
+def _places(client: Client, hosts: str, gpus: int) -> int:
+    """How many such jobs the hosts have slots for, side by side."""
+    from .placing import meant
+
+    found = meant(client, hosts) if is_choice(hosts) else [client.host(hosts)]
+    room = 0
+    for info in found:
+        slots = info.host.slots or max(1, len((info.facts or {}).get("gpus") or ()))
+        room += slots // max(1, gpus)
+    return max(1, room)

@@ -1,0 +1,285 @@
+"""The driver of sweeps: begins trials while there is room, writes down how they end, prunes, and knows when it is over.
+
+All it knows is in the database. A trial's job id is written down before the job is submitted, and a submit of an id
+happens once, so whoever is killed at any point and starts again repeats no trial and loses none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lt_agent.protocol import states
+from lt_agent.protocol.errors import LtError, error_from_dict
+from lt_agent.protocol.ulid import new_ulid
+
+from ..client import Client
+from ..journal import note
+from ..pruning import Report, behind_median, behind_rung
+from ..searching import AT_WORK, COMPLETE, PRUNED, Past
+from ..store import sweeps
+from ..store.sweeps import SweepRow, TrialRow
+from ..store.writer import Writer
+
+if TYPE_CHECKING:
+    from ..client.sweeping import SweepPlan
+
+JUDGE_EVERY = 2.0  # seconds between two looks at the metrics of trials that may be pruned
+TRY_AGAIN = 15.0  # seconds until hosts that could not take a trial are asked again
+AT_ONCE = 0.2  # seconds: the next trial, once the one before has become a job and counts as its host's load
+
+
+class Sweeps:
+    """A driver for `engine.flows`."""
+
+    def __init__(self, client: Client, writer: Writer) -> None:
+        self._client = client
+        self._writer = writer
+        self._plans: dict[str, SweepPlan] = {}
+        self._busy = True  # until the first look
+
+    def busy(self) -> bool:
+        """Whether a sweep is under way, as far as the last look told."""
+        return self._busy
+
+    def advance(self) -> float | None:
+        """Takes what was asked, then one step of every open sweep."""
+        for intent in self._writer.run("", sweeps.pending):
+            self._writer.run("sweeps", sweeps.take, intent)
+        found = self._writer.run("", sweeps.open_sweeps)
+        self._busy = bool(found)
+        self._plans = {sweep.id: self._plans[sweep.id] for sweep in found if sweep.id in self._plans}
+        waits = [again for sweep in found if (again := self._one(sweep)) is not None]
+        return min(waits, default=None)
+
+    def _one(self, sweep: SweepRow) -> float | None:
+        try:
+            return _Sweep(self._client, self._writer, sweep, self._plan(sweep)).step()
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+        ) as error:  # what is written down can't be read: another's fault, or ours
+            note(f"sweep {sweep.name}: {error}")
+            self._writer.run(
+                "sweeps", sweeps.sweep_over, sweep.id, sweeps.FAILED, LtError("bad_intent", why=str(error))
+            )
+            return None
+
+    def _plan(self, sweep: SweepRow) -> SweepPlan:
+        from ..client.sweeping import SweepPlan
+
+        if sweep.id not in self._plans:
+            self._plans[sweep.id] = SweepPlan.from_json(sweep.plan)
+        return self._plans[sweep.id]
+
+
+class _Sweep:
+    """One step of one sweep."""
+
+    def __init__(self, client: Client, writer: Writer, sweep: SweepRow, plan: SweepPlan) -> None:
+        self._client = client
+        self._writer = writer
+        self._sweep = sweep
+        self._plan = plan
+        self._section = plan.section
+
+    def step(self) -> float | None:
+        """Does what can be done now; seconds after which there may be more without news."""
+        trials = self._trials()
+        for trial in trials:
+            if trial.state in sweeps.TO_COME:
+                self._note_begun(trial)
+            elif not trial.over:
+                self._see_to(trial)
+        trials = self._trials()
+        left = [trial for trial in trials if not trial.over]
+        if self._sweep.state == sweeps.STOPPING:
+            return self._stop(left)
+        wait = self._prune(trials)
+        ending = self._ending(trials)
+        if ending is None:
+            again = self._begin(trials, left)
+            return min((seconds for seconds in (wait, again) if seconds is not None), default=None)
+        if not left:
+            self._writer.run("sweeps", sweeps.sweep_over, self._sweep.id, *ending)
+        return wait
+
+    def _trials(self) -> list[TrialRow]:
+        return self._writer.run("", sweeps.trials, self._sweep.id)
+
+    def _note_begun(self, trial: TrialRow) -> None:
+        """Whoever was killed after the submit, or the resume, and before writing it down, did so all the same."""
+        from ..client import orders
+
+        if trial.state == sweeps.PLANNED:
+            begun = trial.job_state is not None or orders.submitted(self._client, trial.job)
+        else:
+            begun = trial.job_state is not None and trial.job_state not in states.RESTING
+        if begun:
+            self._writer.run("sweeps", sweeps.submitted, self._sweep.id, trial.number)
+
+    # -- how trials end
+
+    def _see_to(self, trial: TrialRow) -> None:
+        """Writes down how a trial has ended, if it has; stops one that is to be pruned."""
+        if trial.job_state is None:
+            if trial.refused is not None:
+                self._over(trial, sweeps.FAILED, error=error_from_dict(trial.refused))
+        elif sweeps.job_has_ended(trial.job_state):
+            outcome = {states.SUCCEEDED: sweeps.SUCCEEDED, states.CANCELLED: sweeps.STOPPED, "removed": sweeps.STOPPED}
+            state = outcome.get(trial.job_state, sweeps.FAILED)
+            if state == sweeps.STOPPED and trial.state == sweeps.PRUNING:
+                state = sweeps.PRUNED
+            self._over(trial, state)
+        elif trial.state == sweeps.PRUNING:
+            self._stop_job(trial)
+
+    def _over(self, trial: TrialRow, state: str, error: LtError | None = None) -> None:
+        value, step = self._value(trial)
+        self._writer.run("sweeps", sweeps.trial_over, self._sweep.id, trial.number, state, value, step, error)
+
+    def _value(self, trial: TrialRow) -> tuple[float | None, int | None]:
+        """What the trial counts by, and the step of it."""
+        curve = self._curve(trial)
+        if not curve:
+            return None, None
+        step = max(curve)
+        if self._section.value == "best":
+            pick = min if self._lower else max
+            step = pick(curve, key=lambda at: curve[at])
+        return curve[step], step
+
+    @property
+    def _lower(self) -> bool:
+        return self._section.direction == "minimize"
+
+    def _curve(self, trial: TrialRow) -> dict[int, float]:
+        if self._section.metric is None:
+            return {}
+        return self._writer.run("", sweeps.curve, trial.job, self._section.metric)
+
+    def _stop_job(self, trial: TrialRow) -> None:
+        if trial.job_state != states.STOPPING and not self._writer.run("", sweeps.stop_asked, trial.job):
+            with contextlib.suppress(LtError):  # it has just ended, or been removed: the next look tells
+                self._client.stop(trial.job)
+
+    def _stop(self, left: Sequence[TrialRow]) -> float | None:
+        for trial in left:
+            if trial.state in sweeps.TO_COME:
+                self._over(trial, sweeps.STOPPED)
+            elif trial.job_state is not None and not sweeps.job_has_ended(trial.job_state):
+                self._stop_job(trial)
+        if not left:
+            self._writer.run("sweeps", sweeps.sweep_over, self._sweep.id, sweeps.STOPPED)
+        return AT_ONCE if any(trial.job_state is None for trial in left) else None
+
+    # -- pruning
+
+    def _prune(self, trials: Sequence[TrialRow]) -> float | None:
+        running = [t for t in trials if t.state == sweeps.SUBMITTED and t.job_state == states.RUNNING]
+        if self._section.pruner == "none" or not running:
+            return None
+        reports = {t.number: Report(t.number, self._curve(t), t.state == sweeps.SUCCEEDED) for t in trials}
+        for trial in running:
+            mine = reports[trial.number]
+            newest = max(mine.steps, default=-1)
+            if newest <= trial.judged:
+                continue
+            others = [report for report in reports.values() if report.number != trial.number]
+            behind = self._is_behind(mine, others, trial.judged)
+            self._writer.run("sweeps", sweeps.judged, self._sweep.id, trial.number, newest, behind)
+            if behind:
+                self._stop_job(trial)
+        return JUDGE_EVERY
+
+    def _is_behind(self, mine: Report, others: Sequence[Report], judged: int) -> bool:
+        warmup = self._section.warmup_steps
+        if self._section.pruner == "median":
+            startup = self._section.startup_trials
+            return behind_median(mine, others, lower=self._lower, warmup=warmup, startup=startup)
+        return behind_rung(mine, others, lower=self._lower, judged=judged, warmup=warmup)
+
+    # -- how trials begin
+
+    def _ending(self, trials: Sequence[TrialRow]) -> tuple[str, LtError | None] | None:
+        """How the sweep ends once what is at work has ended; None while further trials are to begin."""
+        limit = self._section.stop_after_failures
+        ended = [trial for trial in trials if trial.over]
+        if limit and len(ended) >= limit and all(trial.state == sweeps.FAILED for trial in ended[-limit:]):
+            return sweeps.FAILED, LtError("trials_failing", sweep=self._sweep.name, count=limit, job=ended[-1].name)
+        planned = any(trial.state in sweeps.TO_COME for trial in trials)
+        if len(trials) >= self._plan.total and not planned:
+            return sweeps.DONE, None
+        budget = self._section.budget
+        if budget is not None and not planned and sum(trial.seconds for trial in trials) >= budget:
+            return sweeps.DONE, LtError("budget_spent", sweep=self._sweep.name, seconds=budget)
+        return None
+
+    def _begin(self, trials: Sequence[TrialRow], left: Sequence[TrialRow]) -> float | None:
+        """The next trial, if there is room: one at a time, so that the next one sees what this one takes."""
+        at_work = [trial for trial in left if trial.state not in sweeps.TO_COME]
+        if any(trial.job_state is None for trial in at_work):
+            return AT_ONCE
+        if len(at_work) >= self._plan.concurrency:
+            return None
+        trial = next((trial for trial in left if trial.state in sweeps.TO_COME), None)
+        if trial is None:
+            if len(trials) >= self._plan.total:
+                return None
+            trial = self._write_down(trials)
+        try:
+            self._hand_in(trial)
+        except LtError as error:
+            return self._not_begun(trial, error)
+        self._writer.run("sweeps", sweeps.submitted, self._sweep.id, trial.number)
+        if self._sweep.error is not None:
+            self._writer.run("sweeps", sweeps.waits, self._sweep.id, None)
+        return AT_ONCE
+
+    def _hand_in(self, trial: TrialRow) -> None:
+        from ..client import orders
+
+        if trial.state == sweeps.RESUMING:
+            self._client.resume(trial.job)
+            return
+        order, said = self._plan.trial_order(trial.params)
+        hosts, because = self._sweep.hosts, f"lt sweep run: {self._sweep.name}"
+        orders.submit(self._client, order, hosts, trial.job, trial.name, overrides=said, because=because)
+
+    def _write_down(self, trials: Sequence[TrialRow]) -> TrialRow:
+        number = len(trials) + 1
+        params = self._params(trials, number)
+        job = new_ulid()
+        name = f"{self._sweep.name}-{number:0{len(str(self._plan.total))}}"
+        self._writer.run("sweeps", sweeps.add_trial, self._sweep.id, number, job, name, params)
+        return TrialRow(number, job, name, params, sweeps.PLANNED, None, None, -1, None, 0.0, None)
+
+    def _params(self, trials: Sequence[TrialRow], number: int) -> dict[str, object]:
+        if self._section.grid:
+            from lt_recipes.sweeping import expand
+
+            return expand(self._section.grid)[number - 1]
+        from ..searching import suggest
+
+        return suggest(self._section, [past(t, self._curve(t)) for t in trials if t.state != sweeps.FAILED], number)
+
+    def _not_begun(self, trial: TrialRow, error: LtError) -> float:
+        """Hosts that can't take it now may later; what is wrong with the trial itself ends it."""
+        if error.code == "controller_gone":
+            raise error
+        if error.code == "no_host_fits" or "host" in error.params:
+            self._writer.run("sweeps", sweeps.waits, self._sweep.id, error)
+            return TRY_AGAIN
+        self._over(trial, sweeps.FAILED, error)
+        return AT_ONCE
+
+
+def past(trial: TrialRow, curve: dict[int, float]) -> Past:
+    """A trial as a search learns from it."""
+    if trial.state == sweeps.SUCCEEDED:
+        return Past(trial.params, COMPLETE, trial.value, curve)
+    if trial.state in (sweeps.PRUNED, sweeps.STOPPED):
+        return Past(trial.params, PRUNED, None, curve)
+    return Past(trial.params, AT_WORK, None, curve)
