@@ -47,7 +47,6 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
     "eval": {
         "metric_for_best_model": ("is called metric_for_best here", "write metric_for_best: eval_loss"),
         "eval_strategy": ("follows from eval_steps", "give eval_steps, or leave it out to evaluate after each epoch"),
-        "load_best_model_at_end": ("the best checkpoint is kept in any case", "write save: {pull: best}"),
     },
     "save": {
         "save_strategy": ("follows from save_steps", "give save_steps, or leave it out to save after each epoch"),
@@ -97,7 +96,7 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
         "metric_for_best_model": (_EVAL, "write eval: {metric_for_best: eval_loss}"),
         "greater_is_better": (_EVAL, "write eval: {greater_is_better: …}"),
         "do_eval": (_EVAL, "write eval: {val_set_size: 0.05}"),
-        "load_best_model_at_end": ("the best checkpoint is kept in any case", "write save: {pull: best}"),
+        "load_best_model_at_end": (_EVAL, "write eval: {load_best_model_at_end: true}"),
         "save_strategy": (_SAVE, "write save: {save_steps: …}"),
         "save_steps": (_SAVE, "write save: {save_steps: …}"),
         "save_total_limit": (_SAVE, "write save: {save_total_limit: 3}"),

@@ -164,13 +164,18 @@ class Attempt:
     """An attempt's folder as the supervisor leaves it to the worker."""
 
     def __init__(
-        self, folder: Path, recipe: dict[str, Any], resume: Path | None = None, step: int | None = None
+        self,
+        folder: Path,
+        recipe: dict[str, Any],
+        resume: Path | None = None,
+        step: int | None = None,
+        number: int = 1,
     ) -> None:
-        self.paths = AttemptPaths(folder, new_ulid(), 1)
+        self.paths = AttemptPaths(folder, new_ulid(), number)
         for path in (self.paths.out, self.paths.control, self.paths.code):
             path.mkdir(parents=True)
         worker = {
-            "spec": {"job": self.paths.job, "attempt": 1},
+            "spec": {"job": self.paths.job, "attempt": number},
             "recipe": recipe,
             "resume": {"path": str(resume), "step": step} if resume else None,
             "attempt_dir": str(folder),

@@ -21,7 +21,7 @@ RESERVED = {
     "eval_strategy": "see eval:",
     "eval_steps": "see eval:",
     "eval_on_start": "see eval:",
-    "load_best_model_at_end": "see save.pull: best",
+    "load_best_model_at_end": "see eval:",
     "metric_for_best_model": "see eval.metric_for_best",
     "greater_is_better": "see eval:",
     "logging_nan_inf_filter": "it hides NaN",

@@ -150,10 +150,13 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
 
     # -- what the trainer calls ----------------------------------------------------------------------------------
 
-    def give_word(self, folder: Any, step: int, *, kind: str) -> None:
-        """Seals a finished folder; called on all ranks. `kind` is `checkpoint` or `final`."""
+    def give_word(self, folder: Any, step: int, *, kind: str, metric: float | None = None) -> None:
+        """Seals a finished folder; called on all ranks. `kind` is `checkpoint` or `final`; `metric` is its result where
+        that is not the last evaluation's.
+        """
         _wait_for_all()
-        metric = self.result[1] if self.result and self.result[0] == step else None
+        if metric is None and self.result and self.result[0] == step:
+            metric = self.result[1]
         best = self._progress.saved(self._goal, metric) if kind == "checkpoint" else False
         if is_main():
             note = {**self._note, "step": step, "progress": self._progress.as_dict()}

@@ -13,6 +13,7 @@ from lt_agent.protocol.files import append_line
 
 from .adapters import hold_adapter_in_bfloat16, loraplus_optimizer, new_adapter
 from .arguments import Device, build, field_names, trainer_arguments
+from .best import best_checkpoint, take_weights
 from .checkpoints import can_be_resumed, versions
 from .control import EarlyLeave, Requests
 from .data import Data, load_data
@@ -87,7 +88,7 @@ def train(
         goal_of(evaluate),
         progress_from(resumed),
         {"version": 1, "method": method.name, "versions": versions(), "data_digest": data.digest},
-        save_best=evaluates and job.section("save").get("pull") == "best",
+        save_best=evaluates and (job.section("save").get("pull") == "best" or _best_at_end(job)),
         tokens_restart=not method.counts_on,
         resumable=can_be_resumed(job.recipe),
         round_steps=_round_steps(args),
@@ -228,7 +229,9 @@ def _say_size(trainer: Any, device: Device) -> None:
 
 
 def _save_final(method: Method, job: WorkerJob, trainer: Any, callback: Any) -> None:
-    """`out/final`: the model or adapter with its tokenizer, and the base where it exists nowhere else."""
+    """`out/final`: the model or adapter with its tokenizer, and the base where it exists nowhere else. Its weights are
+    the last step's, or the best checkpoint's where the recipe asks for that.
+    """
     folder = job.paths.out / "final"
     say("saving the final model …")
     trainer.save_model(str(folder))
@@ -241,4 +244,17 @@ def _save_final(method: Method, job: WorkerJob, trainer: Any, callback: Any) -> 
         # Built again: PEFT, taken off the trained model, would leave the trained embeddings in it.
         base = build_model(model, trainer.processing_class, job.seed, scores=method.scores)
         base.save_pretrained(str(folder / BASE))
+    best = best_checkpoint(job) if _best_at_end(job) else None
+    if best is not None and trainer.args.should_save and not take_weights(best, folder):
+        best = None
+    if best is not None:
+        say(f"it has the weights of {best.folder.name}, the best")
+        callback.give_word(folder, best.step, kind="final", metric=best.metric)
+        return
+    if _best_at_end(job):
+        say("no best checkpoint is here: it has the weights of the last step")
     callback.give_word(folder, trainer.state.global_step, kind="final")
+
+
+def _best_at_end(job: WorkerJob) -> bool:
+    return bool(job.section("eval").get("load_best_model_at_end"))

@@ -49,6 +49,9 @@ class EvalSection(Section):
     greater_is_better: bool | None = Field(
         default=None, description="absent: false for a metric whose name ends in loss, else true"
     )
+    load_best_model_at_end: bool = Field(
+        default=False, description="the finished model has the best checkpoint's weights, not the last step's"
+    )
 
     @property
     def active(self) -> bool:
@@ -62,8 +65,9 @@ class EvalSection(Section):
         for key in ("eval_steps", "early_stopping_patience"):
             if getattr(self, key) is not None and not self.active:
                 raise ValueError(f"{key} needs rows to evaluate on: give val_set_size or datasets")
-        if self.eval_on_start and not self.active:
-            raise ValueError("eval_on_start needs rows to evaluate on: give val_set_size or datasets")
+        for key in ("eval_on_start", "load_best_model_at_end"):
+            if getattr(self, key) and not self.active:
+                raise ValueError(f"{key} needs rows to evaluate on: give val_set_size or datasets")
         return self
 
 

@@ -120,6 +120,32 @@ def test_the_best_checkpoint_is_tracked_and_patience_ends_the_run(data: Path, tm
     assert attempt.words() == {"checkpoint-2", "final"}
 
 
+@pytest.mark.parametrize("kind", [pytest.param("full", marks=pytest.mark.slow), "lora"])
+def test_the_finished_model_is_the_best_checkpoint_where_the_recipe_asks_for_it(
+    kind: str, data: Path, tmp_path: Path
+) -> None:
+    # The highest loss counts as best: that of the first step, while all goes well.
+    best_at_end = {"load_best_model_at_end": True, "greater_is_better": True}
+    recipe = full_or_lora(data, kind, eval={"val_set_size": 4, "eval_steps": 2, **best_at_end})
+    recipe["train"]["max_steps"] = 8
+    attempt = Attempt(tmp_path / "1", recipe)
+    assert attempt.run_inside() == 0, attempt.failure()
+    results = {line["step"]: line["eval_loss"] for line in attempt.metrics() if "eval_loss" in line}
+    step = max(results, key=lambda one: results[one])
+    assert step < 8
+    final = attempt.word("final")
+    assert (final["step"], final["metric"]) == (step, pytest.approx(results[step]))
+    best, a = weights(attempt.paths.out / f"checkpoint-{step}"), weights(attempt.paths.out / "final")
+    assert best.keys() == a.keys()
+    assert all(torch.equal(best[name], a[name]) for name in a)
+
+    checkpoint = attempt.paths.out / "checkpoint-8"
+    again = Attempt(tmp_path / "2", recipe, resume=checkpoint, step=8, number=2)
+    assert again.run_inside() == 0, again.failure()
+    b = weights(again.paths.out / "final")
+    assert all(torch.equal(a[name], b[name]) for name in a), "the best of the attempt that it goes on from"
+
+
 def test_a_run_that_has_reached_its_last_step_trains_no_further_and_ends_with_its_model(
     straight: Any, data: Path, tmp_path: Path
 ) -> None:
