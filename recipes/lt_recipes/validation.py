@@ -71,6 +71,29 @@ def problems_of(
     return [_problem(details, model, source, said) for details in error.errors(include_url=False, include_input=True)]
 
 
+def section_problems(error: ValidationError, model: type[BaseModel], source: Source) -> list[Problem]:
+    """What is wrong with a file that is no recipe, in the words in which recipes are told: `model` read `source`."""
+    found = []
+    for details in error.errors(include_url=False, include_input=True):
+        path: KeyPath = tuple(part for part in details["loc"])
+        message, hint = _wording(details)
+        if details["type"] == "extra_forbidden":
+            near = nearest(str(path[-1]), _keys_at(model, path[:-1]))
+            message, hint = "is not known", f"did you mean {near}?" if near else ""
+        found.append(Problem(source.file, place(path, source, ())[1], dotted(path), message, hint))
+    return found
+
+
+def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
+    here: type[BaseModel] | None = model
+    for part in path:
+        if here is None:
+            return []
+        field = here.model_fields.get(str(part))
+        here = _section_of(field.annotation)[0] if field is not None else here  # the name of an entry of a block
+    return list(here.model_fields) if here is not None else []
+
+
 def place(path: KeyPath, source: Source, said: Collection[KeyPath]) -> tuple[str, int | None]:
     """Where the value at `path` was written: (file, line), for a missing one the block it is missing from."""
     for end in range(len(path), -1, -1):
@@ -92,7 +115,7 @@ def known_keys(model: type[BaseModel], where: str = "") -> Iterator[tuple[str, s
 
 def _section_of(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
     origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType, list):
+    if origin in (typing.Union, types.UnionType, list, dict):
         for part in typing.get_args(annotation):
             inner, is_list = _section_of(part)
             if inner is not None:

@@ -20,6 +20,7 @@ COMMANDS = {
     "host": ("host", "host", "the machines to train on: add, connect, ls, show, check, edit, rm …"),
     "submit": ("submit", "submit", "train by a recipe on a host"),
     "run": ("submit", "run", "run your own script on a host, with the folder you stand in"),
+    "pipeline": ("pipeline", "pipeline", "stages that follow each other, from a file: run, show, resume …"),
     "ps": ("jobs", "ps", "the jobs, and how far they are"),
     "show": ("show", "show", "all that is known of one job"),
     "logs": ("logs", "logs", "what a job printed; -f follows it"),

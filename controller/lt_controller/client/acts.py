@@ -64,11 +64,13 @@ def record_intent(db: sqlite3.Connection, kind: str, job: str | None, params: Ma
             "spec": hashlib.sha256(text.encode()).hexdigest(),
         }
         target = str(spec.get("name") or job)
+    elif "told" in params:  # it is of no job, and too long to be told whole
+        target, told = str(params.get("name")), params["told"]
     else:
         row = db.execute("SELECT name FROM jobs WHERE id=?", (job,)).fetchone()
         target = row[0] if row else str(job or params.get("host") or "")
         told = {"job": job, **{key: value for key, value in params.items() if key != "by"}}
-    record(db, who(), kind, target, masked(told), command_line())
+    record(db, who(), kind, target, masked(told), str(params.get("because") or "") or command_line())
 
 
 def writable(path: Path) -> sqlite3.Connection:

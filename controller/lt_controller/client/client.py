@@ -16,6 +16,7 @@ from .clearing import ClearCalls
 from .costing import CostCalls
 from .logins import LoginCalls
 from .models import Job
+from .pipelines import PipelineCalls
 from .preparing import PrepareCalls
 from .queueing import QueueCalls
 from .recover import RecoverCalls
@@ -41,6 +42,7 @@ class Client(
     PrepareCalls,
     AuditCalls,
     CostCalls,
+    PipelineCalls,
 ):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 

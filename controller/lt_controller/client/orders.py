@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -120,8 +121,10 @@ def freeze_command(
     secrets: Sequence[str] = (),
     later: Collection[str] = (),
     wishes: Wishes | None = None,
+    apart: Path | None = None,
 ) -> Order:
-    """A command with its folder as it is now. `inputs`: name → `job:…`, `host:/…`, or a path of this machine.
+    """A command with its folder as it is now. `inputs`: name → `job:…`, `host:/…`, or a path of this machine. `apart` is
+    a file that goes along if it is in the folder, but makes no other order of this one when it is edited.
 
     Raises LtError `no_command`, `folder_too_big`, `no_such_path`.
     """
@@ -305,6 +308,13 @@ def _write(client: Client, title: str, value: Mapping[str, Any], lock: Sequence[
     path = folder / f"{segment(title)}.yaml"
     write_bytes(path, text.encode())
     return path
+
+
+def _content(code: Frozen, folder: Path, apart: Path | None) -> list[list[Any]]:
+    """What is in the frozen folder, but for the file `apart`."""
+    left_out = os.path.relpath(apart.resolve(), folder.resolve()) if apart is not None else None
+    files = json.loads(code.manifest.read_bytes())["files"]
+    return [[item["path"], item["sha256"], bool(item.get("executable"))] for item in files if item["path"] != left_out]
 
 
 def _said(wishes: Wishes | None) -> dict[str, Any]:

@@ -47,11 +47,6 @@ class Driver(Protocol):
         """Whether anything is left that this process has to wait for: it does not leave meanwhile. Cheap."""
 
 
-def drivers(client: Client, writer: Writer) -> list[Driver]:
-    """All of them. A new one is a line here."""
-    return []
-
-
 class Inside(Client):
     """A client in the controller's own process: no socket, and no controller that would have to be started.
 
@@ -69,6 +64,10 @@ class Inside(Client):
 
         return check_names(names)
 
+    def wake(self) -> None:
+        """Has the controller look at once: a request was written for a host."""
+        self._handle({"op": "wake", "host": None})
+
     def controller_start(self) -> ControllerStatus:
         """It runs: this is it."""
         from ..client.details import ControllerStatus
@@ -85,6 +84,13 @@ class Inside(Client):
         self._handle({"op": "wake", "host": host})
 
 
+def drivers(client: Inside, writer: Writer) -> list[Driver]:
+    """All of them. A new one is a line here."""
+    from .pipelining import PipelineDriver
+
+    return [PipelineDriver(client, writer)]
+
+
 class Flows:
     """The thread. `handle` answers what a client asks of the controller."""
 
@@ -93,7 +99,7 @@ class Flows:
         home: Home,
         writer: Writer,
         handle: Handle,
-        make: Callable[[Client, Writer], list[Driver]] = drivers,
+        make: Callable[[Inside, Writer], list[Driver]] = drivers,
     ) -> None:
         self._client = Inside(home, handle)
         self._drivers = make(self._client, writer)

@@ -29,8 +29,12 @@ def needing(db: sqlite3.Connection, host: str) -> list[tuple[str, int, list[str]
 
 
 def with_a_use(db: sqlite3.Connection) -> set[str]:
-    """The jobs that may need their secrets: all that have not ended."""
+    """The jobs that may need their secrets: all that have not ended, or that a pipeline has yet to submit."""
     ended = sorted(states.ENDED)
     marks = ", ".join("?" * len(ended))
-    rows = db.execute(f"SELECT id FROM jobs WHERE removed=0 AND state NOT IN ({marks})", ended)  # noqa: S608
+    rows = db.execute(
+        f"SELECT id FROM jobs WHERE removed=0 AND state NOT IN ({marks}) UNION SELECT s.job_id FROM stages s"  # noqa: S608
+        " JOIN pipelines p ON p.id=s.pipeline WHERE p.state='running' AND s.job_id NOT IN (SELECT id FROM jobs)",
+        ended,
+    )
     return {row[0] for row in rows}

@@ -1,0 +1,159 @@
+"""Pipelines, carried on: a stage's job is submitted when all that the stage needs has succeeded.
+
+Nothing is remembered here. What has begun is known by the job's id, which was written down with the person's request:
+`orders.submit` submits it once, however often it is asked, so that a controller that is killed anywhere makes no stage
+run twice.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from lt_agent.protocol import states
+from lt_agent.protocol.errors import LtError
+
+from ..client import orders, queries
+from ..client.data import made_by
+from ..client.orders import Order
+from ..client.pipelines import Pipeline, Stage
+from ..store import intents, pipelines
+from ..store.writer import Writer
+from ..wording.exits import UNREACHABLE, exit_code
+from .flows import Inside
+
+LATER = 30.0  # seconds until what a host's absence kept from being submitted is tried again
+_NOT_BEGUN = ("ready", "pending", "blocked", "refused")
+_PASSING = ("host_is_unreachable", "host_is_needs_login", "host_never_seen", "output_not_home")
+
+
+class PipelineDriver:
+    """The driver of `flows` for pipelines."""
+
+    def __init__(self, client: Inside, writer: Writer) -> None:
+        self._client = client
+        self._writer = writer
+        self._asleep: frozenset[str] = frozenset()
+
+    def advance(self) -> float | None:
+        """Takes what people ask, submits what is ready, and says of what has ended how it did."""
+        if self._take():
+            self._client.wake()
+        later: float | None = None
+        asleep = set()
+        for identity in self._writer.run("", pipelines.going_on):
+            pipeline = self._client.pipeline(identity)
+            if self._submit(pipeline):
+                later = LATER
+            if self._settled(self._client.pipeline(identity)):
+                asleep.add(identity)
+        self._asleep = frozenset(asleep)
+        return later
+
+    def busy(self) -> bool:
+        """Whether a pipeline goes on by itself, or something was asked. One whose only jobs are paused sleeps."""
+        return bool(self._writer.run("", _work) - self._asleep)
+
+    def _take(self) -> bool:
+        asked = self._writer.run("", pipelines.pending)
+        for intent in asked:
+            try:
+                self._writer.run("flows", pipelines.take, intent)
+            except sqlite3.OperationalError:
+                raise  # the database's trouble, not this request's
+            except Exception as error:  # one that can't be read must not stop those after it
+                known = error if isinstance(error, LtError) else LtError("bad_intent", why=str(error))
+                self._writer.run("flows", intents.failed, intent.id, known)
+        return bool(asked)
+
+    def _submit(self, pipeline: Pipeline) -> bool:
+        """Submits the stages that are ready; whether one has to be tried again later."""
+        later = False
+        for stage in pipeline.stages if pipeline.state == pipelines.RUNNING else ():
+            if stage.state != "ready":
+                continue
+            try:
+                waits = self._one(pipeline, stage)
+            except LtError as error:
+                if error.code == "controller_gone":
+                    raise
+                self._writer.run("flows", pipelines.refuse, pipeline.id, stage.name, error)
+                continue
+            if waits is None and stage.waits is None:
+                continue
+            if waits is None or waits.as_dict() != stage.waits:
+                self._writer.run("flows", pipelines.wait, pipeline.id, stage.name, waits)
+            later = later or waits is not None
+        return later
+
+    def _one(self, pipeline: Pipeline, stage: Stage) -> LtError | None:
+        """Submits the stage's job; what it has to wait for if that can't be yet. Raises LtError if it never can."""
+        order = Order.from_json(stage.work)
+        made = {one.name: one.job for one in pipeline.stages}
+        because = f"lt pipeline run {pipeline.name}: {stage.name}"
+        try:
+            orders.submit(self._client, order, stage.asked, stage.job, stage.job_name, jobs=made, because=because)
+        except LtError as error:
+            if error.code in ("output_not_home", "no_host_fits"):
+                wanted = [_become(value, made) for value in order.uses.values()]
+                if self._bring_home(wanted):
+                    return LtError("outputs_on_their_way", stage=stage.name)
+            if _passes(error):
+                return error
+            raise
+        return None
+
+    def _bring_home(self, wanted: Sequence[str]) -> bool:
+        """Has what jobs have made pulled and verified, however often that fails; whether any of it is on its way.
+
+        Raises LtError `checkpoint_gone`.
+        """
+        on_its_way = False
+        for value in wanted:
+            made, _ = made_by(self._client, value)
+            job = self._client.job(value.partition("/")[0])
+            if made.path is not None and made.path.is_dir():
+                continue
+            on_its_way = True
+            if made.pull_state in ("pending", "pulling"):
+                continue
+            if made.host_state != "present":
+                raise LtError("checkpoint_gone", job=job.name, name=made.name)
+            if not any(request.kind == "pull" for request in queries.open_requests(self._client.reader, job.id)):
+                self._client.pull(job.id, [made.name])
+        return on_its_way
+
+    def _settled(self, pipeline: Pipeline) -> bool:
+        """Writes down how a pipeline has ended that has; whether nothing of it goes on without a person."""
+        found = {stage.state for stage in pipeline.stages}
+        if any(state not in states.RESTING and state not in _NOT_BEGUN for state in found):
+            return False
+        if pipeline.state == pipelines.STOPPING:
+            self._end(pipeline, pipelines.STOPPED)
+        elif found == {states.SUCCEEDED}:
+            self._end(pipeline, pipelines.SUCCEEDED)
+        elif "ready" in found:
+            return False
+        elif states.PAUSED not in found:
+            self._end(pipeline, pipelines.FAILED)
+        return True
+
+    def _end(self, pipeline: Pipeline, state: str) -> None:
+        self._writer.run("flows", pipelines.settle, pipeline.id, state)
+
+
+def _become(value: str, jobs: dict[str, str]) -> str:
+    name, slash, rest = value.partition("/")
+    return jobs[name] + slash + rest
+
+
+def _passes(error: LtError) -> bool:
+    """Whether it may be otherwise without anybody's doing: a host that can't be reached."""
+    if error.code == "no_host_fits":
+        ranking = error.params.get("ranking") or ()
+        return any(str(rank.get("passed_over")) in _PASSING for rank in ranking)
+    return exit_code(error.code) == UNREACHABLE
+
+
+def _work(db: sqlite3.Connection) -> set[str]:
+    return {*pipelines.going_on(db), *(intent.id for intent in pipelines.pending(db))}
