@@ -37,12 +37,12 @@ class Client(
     MoveCalls,
     ClearCalls,
     RecoverCalls,
+    PipelineCalls,
     ViewCalls,
     SecretCalls,
     PrepareCalls,
     AuditCalls,
     CostCalls,
-    PipelineCalls,
 ):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 
