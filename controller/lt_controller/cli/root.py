@@ -44,6 +44,7 @@ COMMANDS = {
     "estimate": ("estimate", "estimate", "the memory that a recipe takes, and whether a host's GPU has it"),
     "recipe": ("recipe", "recipe", "the gallery, and recipes of yours: ls, show, check, new"),
     "secret": ("secret", "secret", "tokens that jobs need, in the system's keyring: set, ls, rm, give"),
+    "notify": ("notify", "notify", "be told by desktop, Slack, Feishu, DingTalk or a command: ls, test"),
     "audit": ("audit", "audit", "who did what, when, by which command; --verify"),
     "cost": ("cost", "cost", "what hosts, jobs and weeks have cost, and what was idle"),
     "data": ("data", "data", "the snapshots of data and code, and the hosts that have them"),

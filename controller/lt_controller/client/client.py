@@ -16,12 +16,12 @@ from .clearing import ClearCalls
 from .costing import CostCalls
 from .logins import LoginCalls
 from .models import Job
+from .notify import NotifyCalls
 from .pipelines import PipelineCalls
 from .preparing import PrepareCalls
 from .queueing import QueueCalls
 from .recover import RecoverCalls
 from .relocating import MoveCalls
-from .secret import SecretCalls
 from .shells import ShellCalls
 from .views import ViewCalls
 
@@ -39,7 +39,7 @@ class Client(
     RecoverCalls,
     PipelineCalls,
     ViewCalls,
-    SecretCalls,
+    NotifyCalls,
     PrepareCalls,
     AuditCalls,
     CostCalls,

@@ -29,6 +29,7 @@ from .flows import Flows
 from .keeper import Keeper
 from .leases import note_terms
 from .moving import Mover
+from .notifying import Notifier
 from .offline import settle_removed
 from .server import Server, somebody_listens
 from .session import HostSession
@@ -65,6 +66,7 @@ class Controller:
         self._vault = Vault()
         self._keeper = Keeper(home, self._writer)
         self._mover = Mover(self._writer, self._look_at)
+        self._notifier = Notifier(home, self._writer, self._vault, lambda: self._hosts or {})
         self._writer.run("", transfers.forget_running)
         self._flows = Flows(home, self._writer, self._handle)
 
@@ -130,7 +132,8 @@ class Controller:
                     session.poke()
             by_people = any(session.by_person or session.sending for session in self._sessions.values())
         # What people answered lives here alone: they would have to give it again.
-        return bool(busy) or self._keeper.busy() or self._flows.busy() or by_people or self._memory.holds()
+        by_people = by_people or self._memory.holds()
+        return bool(busy) or by_people or any(part.busy() for part in (self._keeper, self._flows, self._notifier))
 
     def _take(self, intent: Intent) -> None:
         passed(SubmitStep.SEEN, self._home.path)
@@ -183,6 +186,7 @@ class Controller:
             self._server.announce(topics)
         if "jobs" in topics:
             self._keeper.poke()
+            self._notifier.poke()
         if topics & {"jobs", "checkpoints", "flows"}:
             self._flows.poke()
 
@@ -225,6 +229,9 @@ class Controller:
             return session.send(list(request.get("snapshots") or ()), bool(request.get("uv"))) if session else {}
         if op == "confide":
             self._vault.give(request.get("job"), request.get("values"))
+            return {}
+        if op == "notify_test":
+            self._notifier.test(str(request.get("name")))
             return {}
         if op == "stop":
             self.stop()
@@ -283,6 +290,7 @@ class Controller:
         for session in sessions:
             session.join(max(0.0, deadline - time.monotonic()))
         self._keeper.close()
+        self._notifier.close()
         self._writer.close()
         os.close(self._lock_file)
 

@@ -21,6 +21,7 @@ from .link import BridgeLink
 
 KEY = "secret:"  # before a secret's name in the keyring
 AGAIN = 30.0  # seconds before what a host says it lacks is brought there once more
+FOR_NOTICES = "notify"  # in place of a job: addresses and keys by which people are told
 EXPECTED = 600.0  # seconds for which values are kept whose job is yet to be submitted
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 
@@ -37,7 +38,7 @@ class Vault:
         fits = isinstance(values, dict) and all(
             isinstance(name, str) and _NAME.match(name) and isinstance(value, str) for name, value in values.items()
         )
-        if not fits or not isinstance(job, str) or not is_ulid(job):
+        if not fits or not isinstance(job, str) or not (is_ulid(job) or job == FOR_NOTICES):
             raise LtError("bad_request", key="secrets")
         _write_no_core()
         with self._lock:
@@ -65,7 +66,7 @@ class Vault:
         """Forgets the secrets of all other jobs, but those that may be about to be submitted."""
         with self._lock:
             for job, (_, since) in list(self._kept.items()):
-                if job not in jobs_alive and time.monotonic() - since > EXPECTED:
+                if job not in (*jobs_alive, FOR_NOTICES) and time.monotonic() - since > EXPECTED:
                     del self._kept[job]
 
 

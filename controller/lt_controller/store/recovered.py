@@ -42,8 +42,8 @@ def add_job(
     for attempt, spec in sorted(specs.items()):
         resume = json.dumps(to_dict(spec.resume)) if spec.resume else None
         done = db.execute(
-            "INSERT OR IGNORE INTO attempts (job_id, attempt, host, state, resume) VALUES (?,?,?,?,?)",
-            (job, attempt, host, states.WAITING, resume),
+            "INSERT OR IGNORE INTO attempts (job_id, attempt, host, state, resume, tell_from) VALUES (?,?,?,?,?,?)",
+            (job, attempt, host, states.WAITING, resume, now()),  # what happened before is told to nobody
         )
         fresh = fresh or done.rowcount > 0
     if known is not None and newest.attempt > known[0]:

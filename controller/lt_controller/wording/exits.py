@@ -32,6 +32,8 @@ _EXITS = {
             "host_exists",
             "host_setting_invalid",
             "config_invalid",
+            "notify_invalid",
+            "notify_none",
             "hosts_file_invalid",
             "host_is_jump",
             "no_such_setting",
