@@ -21,6 +21,7 @@ COMMANDS = {
     "submit": ("submit", "submit", "train by a recipe on a host"),
     "run": ("submit", "run", "run your own script on a host, with the folder you stand in"),
     "pipeline": ("pipeline", "pipeline", "stages that follow each other, from a file: run, show, resume …"),
+    "sweep": ("sweep", "sweep", "one recipe or script with many values: run, ls, show, wait, stop, resume"),
     "ps": ("jobs", "ps", "the jobs, and how far they are"),
     "show": ("show", "show", "all that is known of one job"),
     "logs": ("logs", "logs", "what a job printed; -f follows it"),

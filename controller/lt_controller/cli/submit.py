@@ -55,6 +55,11 @@ def submit(
     with Reading() as reading, Client(progress=reading.note) as client:
         if not client.has_host(host) and client.has_host(recipe):
             raise LtError("host_and_recipe_swapped", host=recipe, recipe=host)
+        if client.has_sweep(recipe, overrides):
+            from .sweep import Asked, run_sweep
+
+            sweep = Asked(host, recipe, overrides, name, wishes)
+            return run_sweep(client, sweep, dry_run=dry_run, follow=follow, as_json=as_json)
         if dry_run:
             return _show_plan(client.plan(host, recipe, overrides, name=name, wishes=wishes), as_json)
         job = client.submit(host, recipe, overrides, name=name, wishes=wishes)

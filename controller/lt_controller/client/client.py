@@ -23,6 +23,7 @@ from .queueing import QueueCalls
 from .recover import RecoverCalls
 from .relocating import MoveCalls
 from .shells import ShellCalls
+from .sweeps import SweepCalls
 from .views import ViewCalls
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Client(
     PrepareCalls,
     AuditCalls,
     CostCalls,
+    SweepCalls,
 ):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
 

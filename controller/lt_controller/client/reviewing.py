@@ -60,13 +60,17 @@ def review_recipe(client: Client | None, recipe: str, overrides: Sequence[str] =
 
     `client` is needed for a host alone.
     """
-    from lt_recipes.loading import load_placed
+    from lt_recipes.loading import read_source, validated
     from lt_recipes.paths import local_paths
     from lt_recipes.problems import RecipeError
     from lt_recipes.review import counter_for, findings
 
     try:
-        loaded, locate = load_placed(recipe, overrides)
+        read = validated(*read_source(recipe, overrides))
+        loaded, locate = read.recipe, read.locate
+        if loaded is None:  # a command: what it learns from is its own business
+            assert read.command is not None
+            return Review(read.command.model_dump(mode="json"), {}, (), "characters")
         paths = {item.key: item.path for item in local_paths(loaded)}
     except RecipeError as error:
         raise bad_recipe(recipe, error.problems) from None

@@ -44,7 +44,13 @@ def recipe_job(
     folder: Path,
     wishes: Wishes | None,
 ) -> Drafted:
-    """A recipe's job. Raises LtError as `Client.submit` says."""
+    """A recipe's job, or that of a recipe for a command. Raises LtError as `Client.submit` says."""
+    from .commanding import command_of, recipe_draft
+
+    found = command_of(recipe, overrides, folder)
+    if found is not None:
+        drafting, hours = recipe_draft(client, *found, name, wishes)
+        return for_host(client, host, drafting, lambda: (None, hours))
 
     def draft(one: str) -> Draft:
         return wished(client, draft_recipe(client, one, recipe, list(overrides), name, folder), wishes)

@@ -11,6 +11,7 @@ from lt_agent.protocol.errors import LtError
 
 from ..searching import check_optuna, suggest
 from . import orders
+from .commanding import filled, freeze_command_recipe
 from .data import bad_recipe
 from .orders import Order
 from .submitting import is_choice
@@ -67,7 +68,7 @@ class SweepPlan:
 
         if self.command is None:
             return self.order, [override(key, value) for key, value in values.items()]
-        return _filled(self.order, trial_command(self.command, dict(values)), Wishes(**self.order.wishes)), []
+        return filled(self.order, trial_command(self.command, dict(values)), Wishes(**self.order.wishes)), []
 
 
 def read_sweep(recipe: str, overrides: Sequence[str], folder: Path) -> Sweep | None:
@@ -107,45 +108,6 @@ def plan_sweep(
     draft = orders.draft(client, one, hosts, overrides=said).plan(client)
     room = plan.section.concurrency or _places(client, hosts, draft.gpus)
     return replace(plan, concurrency=min(room, plan.total))
-
-
-def freeze_command_recipe(client: Client, command: CommandRecipe, folder: Path, wishes: Wishes | None) -> Order:
-    """The order for a command's recipe, its folder as it is now."""
-    order = orders.freeze_command(
-        client,
-        command.argv,
-        folder,
-        gpus=command.resources.gpus,
-        outputs=command.pull,
-        variables=command.variables,
-        printed=command.printed,
-        python=command.env.python,
-        timeout=command.timeout,
-        secrets=command.secrets,
-        wishes=wishes,
-    )
-    return _filled(order, command, wishes or Wishes())
-
-
-def _filled(order: Order, command: CommandRecipe, wishes: Wishes) -> Order:
-    """The order with everything that a trial's values may have changed; what a person wished for goes first."""
-    own = {
-        "retries": command.retries,
-        "retry_wait": command.retry_wait,
-        "gpu_memory": command.resources.gpu_memory,
-        "cpus": command.resources.cpus,
-        "disk": command.resources.disk,
-    }
-    said = {key: value for key, value in vars(wishes).items() if value is not None}
-    return replace(
-        order,
-        argv=tuple(command.argv),
-        variables=command.variables,
-        gpus=command.resources.gpus,
-        python=command.env.python,
-        timeout=command.timeout,
-        wishes={**own, **said},
-    )
 
 
 def _places(client: Client, hosts: str, gpus: int) -> int:

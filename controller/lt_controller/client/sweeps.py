@@ -89,16 +89,14 @@ class SweepCalls(JobCalls):
     def has_sweep(
         self, recipe: str, overrides: Sequence[str] = (), folder: str | os.PathLike[str] | None = None
     ) -> bool:
-        """Whether a recipe has a `sweep:`, without checking it. Raises LtError `bad_recipe` if it can't be read."""
+        """Whether a recipe has a `sweep:`, without checking it; of what can't be read, that it has none."""
         from lt_recipes.loading import read_source
         from lt_recipes.problems import RecipeError
 
-        from .data import bad_recipe
-
         try:
             data = read_source(recipe, overrides, Path(folder or Path.cwd()))[1].data
-        except RecipeError as error:
-            raise bad_recipe(recipe, error.problems) from None
+        except RecipeError:
+            return False
         return isinstance(data, dict) and data.get("sweep") is not None
 
     def start_sweep(

@@ -87,8 +87,9 @@ class Inside(Client):
 def drivers(client: Inside, writer: Writer) -> list[Driver]:
     """All of them. A new one is a line here."""
     from .pipelining import PipelineDriver
+    from .sweeping import Sweeps
 
-    return [PipelineDriver(client, writer)]
+    return [PipelineDriver(client, writer), Sweeps(client, writer)]
 
 
 class Flows:

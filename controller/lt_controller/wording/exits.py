@@ -8,6 +8,9 @@ _EXITS = {
     **dict.fromkeys(
         (
             "ambiguous_job",
+            "ambiguous_sweep",
+            "no_sweep",
+            "recipe_has_sweep",
             "bad_dataset",
             "bad_host_name",
             "bad_job_name",
@@ -95,6 +98,7 @@ _EXITS = {
             "no_such_pipeline",
             "no_such_path",
             "no_such_secret",
+            "no_such_sweep",
             "no_secrets",
         ),
         NOT_FOUND,
