@@ -20,9 +20,11 @@ from . import checkpoints, collect, locks, prepare, procs, retries, start, stopp
 from .confided import from_pipe
 from .crew import Crew
 from .events import Events
+from .lease_end import LeaseEnd
 from .leases import Grant, read_slots
 from .machine import keep_fresh, machine_id
 from .outcome import keep_reserve, release_reserve, write_outcome
+from .owners import read_adoption
 from .printed import Printed
 from .protocol import states
 from .protocol.errors import LtError
@@ -203,7 +205,7 @@ class _Supervisor:
 
     def _attend(self, worker: int) -> None:
         """Until the worker has ended: requests, time and disk, checkpoints, samples."""
-        crew, stopper, started = self._crew, self._stopper, time.monotonic()
+        crew, stopper, started, lease_end = self._crew, self._stopper, time.monotonic(), LeaseEnd(self._lease)
         sampler = Sampler(self._attempt, self._gpus, self._event)
         printed = Printed(self._attempt, self._spec.printed)
         disk_at, sample_at = started, started + YOUNG
@@ -215,6 +217,8 @@ class _Supervisor:
             stopper.check_time(now - started, worker)
             if now >= disk_at:
                 stopper.check_disk(worker)
+                if stopper.request is None and self._save_for_lease(lease_end):
+                    collect_at = now
                 disk_at = now + FLOOR
             if now >= sample_at:
                 sampler.sample()
@@ -281,6 +285,23 @@ class _Supervisor:
             start.ensure_dispatcher(self._root, self._lease, self._bundle)
 
     # -- what was saved
+
+    def _save_for_lease(self, end: LeaseEnd) -> bool:
+        """Near the lease's end a recipe's worker is asked to save, as by `lt save`. Whether to collect files now."""
+        left = end.due(self._owner, time.time())
+        if left is None:
+            return False
+        if self._spec.kind != "recipe":
+            if self._spec.outputs:
+                self._event("lease_collect", left=round(left))
+            return True
+        with contextlib.suppress(LtError, OSError):  # a full disk must not end what it is to save
+            self._event("lease_save", left=round(left), seq=stopping.request_save(self._attempt))
+        return False
+
+    def _owner(self) -> str:
+        adopted = read_adoption(self._root.owner(self._attempt.job))
+        return str(adopted["owner"]) if adopted else self._spec.owner
 
     def _help_with_saved(self, *, collect_too: bool) -> None:
         collect_too = collect_too and bool(self._spec.outputs) and not collect.is_being_pulled(self._attempt)

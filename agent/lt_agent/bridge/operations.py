@@ -121,6 +121,7 @@ class Operations:
     # -- on the lane of acts
 
     def _hello(self, request: Request) -> Any:
+        from .. import lease_end
         from ..leases import write_slots
         from ..machine import machine_id
         from ..procs import boot_id
@@ -131,6 +132,7 @@ class Operations:
         capped = isinstance(slots, int) and slots > 0
         count = slots if isinstance(slots, int) and slots > 0 else max(1, len(devices))
         write_slots(self._lease, count, list(devices), capped=capped, memory=devices)
+        lease_end.tell(self._lease, self._owner, request.get("lease_left"), request.get("lease_lead"))
         self.judge()
         if self._presence is None:
             self._presence = locks.lock(self._lease.bridges, 1.0, shared=True)

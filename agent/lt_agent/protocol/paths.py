@@ -247,6 +247,11 @@ class LeaseDir:
         return self.own / "slots.json"
 
     @property
+    def lease_end(self) -> Path:
+        """When the machine goes back, by this machine's clock, as each owner's controller said."""
+        return self.own / "lease_end.json"
+
+    @property
     def board(self) -> Path:
         """Why each job of this user waits and at which place, as its dispatcher found last."""
         return self.own / "waiting.json"

@@ -7,10 +7,12 @@ import click
 from lt_agent.protocol.errors import LtError
 
 from ..client import Client, Job
+from ..client.leasing import LeaseWarning
 from ..client.models import Reachability
 from ..wording import phrase, state, waits, why
 from ..wording.say import duration
 from .common import json_option, seconds
+from .lease_words import lease_words
 from .output import ago, emit_json, emit_table, note, on_terminal
 
 _WHY_WIDTH = 72
@@ -39,7 +41,9 @@ def ps(everything: bool, host: str | None, all_owners: bool, as_json: bool) -> i
             return 0
         reach = client.reachability()
         if jobs or not others:
-            emit_table(HEADINGS, [_row(job, reach.get(job.host)) for job in jobs], right=(3, 4, 6), spare=_SPARE)
+            leases = client.lease_warnings(jobs)
+            rows = [_row(job, reach.get(job.host), leases.get(job.id)) for job in jobs]
+            emit_table(HEADINGS, rows, right=(3, 4, 6), spare=_SPARE)
         if others:
             from .recover import emit_others
 
@@ -84,7 +88,7 @@ def wait(refs: tuple[str, ...], timeout: str | None, pulled: bool, as_json: bool
     return 0 if all(job.state in ("succeeded", "paused") for job in ended) else 1
 
 
-def _row(job: Job, reach: Reachability | None) -> tuple[str, ...]:
+def _row(job: Job, reach: Reachability | None, lease: LeaseWarning | None) -> tuple[str, ...]:
     return (
         job.name,
         where(job, reach),
@@ -93,7 +97,7 @@ def _row(job: Job, reach: Reachability | None) -> tuple[str, ...]:
         duration(job.eta) if job.eta is not None else "",
         state(job.pull_state),
         ago(job.created_at),
-        _ended(job),
+        _ended(job) or lease_words(lease),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ..client import Client, Job
@@ -12,7 +14,11 @@ from ..wording import event, phrase, say, state, waits, why
 from ..wording.say import duration, size
 from .common import json_option
 from .jobs import steps, where
+from .lease_words import lease_words
 from .output import ago, emit, emit_json, emit_pairs, emit_table, note
+
+if TYPE_CHECKING:
+    from ..client.cost import CostLine
 
 _EVENTS_SHOWN = 20
 
@@ -35,6 +41,7 @@ def show(ref: str, spec: bool, all_events: bool, as_json: bool) -> int:
         requests = client.requests(job.id)
         if as_json:
             whole = {"job": job, "attempts": attempts, "checkpoints": checkpoints, "events": events}
+            whole |= {"cost": client.cost_of(job.id), "lease": client.lease_warnings([job]).get(job.id)}
             emit_json({**whole, "transfers": transfers, "requests": requests, "spec": client.spec(job.id)})
             return 0
         _about(client, job, attempts)
@@ -72,6 +79,8 @@ def _about(client: Client, job: Job, attempts: list[Attempt]) -> None:
             ("exit code", job.exit_code),
             ("step", steps(job)),
             ("left", duration(job.eta) if job.eta is not None else ""),
+            ("lease", lease_words(client.lease_warnings([job]).get(job.id))),
+            ("cost", _cost(client.cost_of(job.id))),
             ("attempt", job.attempt if job.attempt > 1 else ""),
             ("resumed from", (last.resume or {}).get("name") if last else ""),
             ("stopped by", ", ".join((last.exit or {}).get("killed") or ()) if last else ""),
@@ -83,6 +92,11 @@ def _about(client: Client, job: Job, attempts: list[Attempt]) -> None:
             ("home", f"{state(job.pull_state)}: {home}" if any(home.glob("*")) else state(job.pull_state)),
         ]
     )
+
+
+def _cost(found: CostLine | None) -> str:
+    """What it has cost by now, and the hours of hosts that this is for; nothing where no price is known."""
+    return "" if found is None or found.cost is None else phrase("cost_of_job", cost=found.cost, hours=found.hours)
 
 
 def _trouble(job: Job, reach: Reachability | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,12 @@ import click
 from lt_agent.protocol.errors import LtError
 
 from ..client import Client, Job
+from ..client.leasing import usual_seconds
 from ..client.models import as_dict
 from ..wording import phrase, placed, ranking, say, state
 from ..wording.say import reason, size
 from .common import Reading, json_option, seconds
+from .lease_words import lease_words
 from .output import emit, emit_json, note
 from .queue import wishes_options
 
@@ -63,6 +66,7 @@ def submit(
         if dry_run:
             return _show_plan(client.plan(host, recipe, overrides, name=name, wishes=wishes), as_json)
         job = client.submit(host, recipe, overrides, name=name, wishes=wishes)
+        _warn_of_lease(client, job.host, lambda: usual_seconds(client, recipe, overrides))
         return _submitted(client, job, follow, as_json)
 
 
@@ -132,6 +136,7 @@ def run(
             secrets=secrets,
             wishes=wishes,
         )
+        _warn_of_lease(client, job.host, lambda: length)
         return _submitted(client, job, follow, as_json)
 
 
@@ -153,6 +158,15 @@ def _submitted(client: Client, job: Job, follow: bool, as_json: bool) -> int:
     from .follow import follow_job
 
     return follow_job(client, job.id)
+
+
+def _warn_of_lease(client: Client, host: str, needs: Callable[[], float | None]) -> None:
+    """Of a lease that ends before the job would. How long that takes is asked for only where a lease ends."""
+    if client.host(host).host.until is None:
+        return
+    warning = client.lease_at_submit(host, needs())
+    if warning is not None:
+        note(f"{lease_words(warning)} → {phrase('lease_hint', host=host)}")
 
 
 def _show_plan(plan: Plan, as_json: bool) -> int:

@@ -14,6 +14,7 @@ from . import queries
 from .audit import AuditCalls
 from .clearing import ClearCalls
 from .costing import CostCalls
+from .leasing import LeaseCalls
 from .logins import LoginCalls
 from .models import Job
 from .notify import NotifyCalls
@@ -44,6 +45,7 @@ class Client(
     PrepareCalls,
     AuditCalls,
     CostCalls,
+    LeaseCalls,
     SweepCalls,
 ):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.

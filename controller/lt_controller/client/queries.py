@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
 
+from ..pace import seconds_left
 from .database import Reader, load, when
 from .models import Job
 
@@ -130,14 +131,7 @@ def eta(db: Reader, job: Job) -> float | None:
         " ORDER BY step DESC LIMIT 20",
         (job.id, job.attempt),
     )
-    if len(rows) < 2:
-        return None
-    last, first = rows[0], rows[-1]
-    new, old = when(last["time"]), when(first["time"])
-    if new is None or old is None or last["step"] <= first["step"]:
-        return None
-    per_step: float = (new - old).total_seconds() / (last["step"] - first["step"])
-    return max(0.0, per_step * (job.total_steps - int(last["step"])))
+    return seconds_left([(row["step"], row["time"]) for row in rows], job.total_steps)
 
 
 def events(db: Reader, job: str) -> list[Event]:

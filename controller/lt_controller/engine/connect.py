@@ -91,6 +91,8 @@ def _connect(
             slots=host.slots,
             gpus_wanted=list(found),
             gpu_memory=found,
+            lease_left=host.until.timestamp() - sent if host.until else None,
+            lease_lead=host.lead,
         )
         clock = (sent + time.time()) / 2 - float(hello["time"])
         if hello.get("boot_id") != facts.get("boot_id"):

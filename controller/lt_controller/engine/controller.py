@@ -27,7 +27,7 @@ from ..store.writer import Writer
 from .answers import Answerer, Ask, Memory, slots_to
 from .flows import Flows
 from .keeper import Keeper
-from .leases import note_terms
+from .leases import LeaseWatch, note_terms
 from .moving import Mover
 from .notifying import Notifier
 from .offline import settle_removed
@@ -66,6 +66,7 @@ class Controller:
         self._vault = Vault()
         self._keeper = Keeper(home, self._writer)
         self._mover = Mover(self._writer, self._look_at)
+        self._leases = LeaseWatch(self._writer)
         self._notifier = Notifier(home, self._writer, self._vault, lambda: self._hosts or {})
         self._writer.run("", transfers.forget_running)
         self._flows = Flows(home, self._writer, self._handle)
@@ -114,6 +115,7 @@ class Controller:
             self._take(intent)
         self._writer.run("jobs", relocations.settle)
         self._mover.look(hosts)
+        self._leases.look(hosts)
         wanted, waiting = self._writer.run("", _hosts_with_work), self._writer.run("", due.hosts)
         busy = wanted & hosts.keys()
         if self._hosts is not None:

@@ -15,7 +15,7 @@ from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
 from lt_agent.protocol.states import STATES
 
-from ..store import checkpoints, confided, hosts, jobs, owners, queue, streams
+from ..store import checkpoints, confided, hosts, jobs, leases, owners, queue, streams
 from ..store.times import iso
 from ..store.writer import Writer
 from .checked import MAX_TEXT
@@ -113,7 +113,7 @@ class Intake:
 
     def _manifest(self, job: str, attempt: int, manifest: Manifest) -> None:
         which = self._followed.get((job, attempt))
-        future = self._add("checkpoints", checkpoints.add, job, attempt, manifest, which, self.clock)
+        future = self._add("checkpoints", _take_manifest, job, attempt, manifest, which, self.clock)
         self._then_passed(future, PullStep.ANNOUNCED)
         future.add_done_callback(lambda _: self._on_news())
 
@@ -161,6 +161,16 @@ def _take_events(
             jobs.set_total_steps(db, job, attempt, params["total_steps"])
         elif code in ("needs_secret", "secrets_here"):
             confided.set_needed(db, job, attempt, code == "needs_secret")
+        elif code in leases.ASKED:
+            leases.asked(db, job, attempt, host, when)
+
+
+def _take_manifest(
+    db: sqlite3.Connection, job: str, attempt: int, manifest: Manifest, which: str | None, clock: float
+) -> None:
+    """Records a checkpoint; one that the end of a lease has asked for comes home whatever the policy."""
+    checkpoints.add(db, job, attempt, manifest, which, clock)
+    leases.bring_home(db, job, attempt, manifest.name)
 
 
 def _take_exit(

@@ -167,12 +167,12 @@ def superseded(db: sqlite3.Connection, job: str, attempt: int, name: str, which:
 
 
 def next_pull(db: sqlite3.Connection, host: str, passed_over: set[tuple[str, int, str]]) -> dict[str, Any] | None:
-    """The next checkpoint to pull from `host`: final ones first, then the newest."""
+    """The next checkpoint to pull from `host`: those that a lease's end asked for, final ones, then the newest."""
     rows = db.execute(
         "SELECT c.job_id, c.attempt, c.name, c.kind, c.manifest, j.name, j.pull FROM checkpoints c"
         " JOIN attempts a ON a.job_id = c.job_id AND a.attempt = c.attempt JOIN jobs j ON j.id = c.job_id"
         " WHERE a.host=? AND c.pull_state IN ('pending','pulling') AND c.host_state='present' AND j.removed=0"
-        " ORDER BY c.kind='final' DESC, c.created_at DESC",
+        " ORDER BY c.created_at >= a.rescued DESC, c.kind='final' DESC, c.created_at DESC",
         (host,),
     ).fetchall()
     for job, attempt, name, kind, manifest, job_name, pull in rows:

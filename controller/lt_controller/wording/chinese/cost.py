@@ -6,6 +6,7 @@ PHRASES: dict[str, str] = {
     "cpu_cores": "{count} 个 CPU",
     "cost_nothing": "这段时间没有运行过任务，也没有主机定过价：用 lt host edit HOST --price 1.9/h 写明价格。",
     "cost_unpriced": "其中 {hours} 小时的价格未知；lt host edit HOST --price 1.9/h 从现在起写明价格。",
+    "cost_of_job": "{cost:.2f}（占用主机 {hours:.2f} 小时）",
     "cost_idle": "空闲",
     "cost_total": "合计",
     "cost_one_day": "第二天起才有可画的内容。",

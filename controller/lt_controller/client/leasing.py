@@ -1,0 +1,68 @@
+"""Leases that end before a job does: what to warn of, at submit and while it runs. A part of `Client`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from . import clock
+from .base import Connected
+
+if TYPE_CHECKING:
+    from .client import Client
+    from .models import Job
+
+
+@dataclass(frozen=True)
+class LeaseWarning:
+    """A lease that ends too early. Seconds; `needs` is None where nobody knows how long the job will take."""
+
+    host: str
+    until: datetime
+    left: float  # 0 or less: it is over
+    needs: float | None = None
+
+
+class LeaseCalls(Connected):
+    """The part of the client that looks at the ends of leases."""
+
+    def lease_warnings(self, jobs: Iterable[Job]) -> dict[str, LeaseWarning]:
+        """By id, the jobs that will not be done, by their estimate (`eta`), when their host's lease is over.
+
+        A job that is not at rest is warned of in any case once the lease has ended.
+        """
+        ends, found = self._lease_ends(), {}
+        for job in jobs:
+            if job.resting or job.adopted_by or job.host not in ends:
+                continue
+            left = (ends[job.host] - clock.now()).total_seconds()
+            if left <= 0 or (job.eta is not None and job.eta > left):
+                found[job.id] = LeaseWarning(job.host, ends[job.host], left, job.eta)
+        return found
+
+    def lease_at_submit(self, host: str, seconds: float | None = None) -> LeaseWarning | None:
+        """Whether a job that takes so long (unknown: an hour is asked for, as in a placement) fits into the lease."""
+        from lt_inventory.placement import UNKNOWN_LENGTH
+
+        until = self._lease_ends().get(host)
+        if until is None:
+            return None
+        left = (until - clock.now()).total_seconds()
+        wanted = UNKNOWN_LENGTH * 3600 if seconds is None else seconds
+        return LeaseWarning(host, until, left, seconds) if left < wanted else None
+
+    def _lease_ends(self) -> dict[str, datetime]:
+        from lt_inventory.hosts_file import HostsFile
+
+        hosts = HostsFile(self.home.hosts_file).load()
+        return {name: host.until for name, host in hosts.items() if host.until is not None}
+
+
+def usual_seconds(client: Client, recipe: str, overrides: Sequence[str]) -> float | None:
+    """How long such a recipe took before; None where nobody knows."""
+    from .placing import recipe_memory
+
+    hours = recipe_memory(client, recipe, overrides)[1]
+    return hours * 3600 if hours is not None else None
