@@ -105,6 +105,7 @@ class Notifier:
         if settings.channels and time.monotonic() - self._looked >= LOOK_EVERY:
             self._looked = time.monotonic()
             self._look_at_hosts(settings)
+        busy = set(self._telling)  # before the outbox is read: what they tell meanwhile is still in what was read
         waiting: dict[str, list[Pending]] = {}
         for item in self._writer.run("", notices.pending):
             waiting.setdefault(item.channel, []).append(item)
@@ -112,7 +113,7 @@ class Notifier:
             self._writer.run("notices", notices.drop_unknown, [channel.name for channel in settings.channels])
         self._give_up_on_the_slow()
         for channel in settings.channels:
-            if channel.name not in self._telling:
+            if channel.name not in busy:
                 self._tell_due(channel, waiting.get(channel.name, []), settings)
         ends = [telling.deadline for telling in self._telling.values() if not telling.given_up]
         longest = SETTLED if self._unsettled else LOOK_EVERY
