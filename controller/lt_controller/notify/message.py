@@ -72,11 +72,11 @@ def _title(notice: Notice, lang: str | None, moment: float) -> str:
         if notice.kind in ("succeeded", "stopped"):
             params["why"] = ""
         params["state"] = state_word(notice.code, lang)
-    elif notice.kind in ("stall", "sign"):
+    elif notice.code not in (notice.kind, "lease"):  # an event of a job
         params["what"] = event(notice.code, notice.params, lang)
     elif notice.kind == "unreachable":
         params["state"] = state_word(str(params.get("state")), lang)
-    said = phrase(f"notify_{notice.kind}", lang, **params)
+    said = phrase("notify_event" if "what" in params else f"notify_{notice.kind}", lang, **params)
     age = moment - epoch(notice.time)
     # Of a lease and of a host that is away the sentence itself has the time.
     if age > OLD_NEWS and notice.kind not in ("lease", "unreachable"):

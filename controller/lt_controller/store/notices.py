@@ -21,8 +21,11 @@ PATIENT = 12  # tries; with their pauses about an hour
 BATCH = 500  # looked at in one transaction
 OLD = 7 * 86400.0  # seconds after which an end is no news any more
 # As in the partial index `events_to_tell`, to the letter.
-_EVENTS = "('hang','disk_low','loss_spike','loss_plateau','kl_high','reward_collapse','reward_flat')"
-_STALLS = ("hang",)
+_EVENTS = (
+    "('hang','disk_low','loss_spike','loss_plateau','kl_high','reward_collapse','reward_flat','lease_short',"
+    "'lease_over','lease_unsaved')"
+)
+_KIND_OF = {"hang": "stall", "lease_short": "lease", "lease_over": "lease", "lease_unsaved": "lease"}  # else a sign
 
 COLUMNS = "n.id, n.kind, n.code, n.job, n.job_id, n.attempt, n.host, n.recipe, n.params, n.time, n.created_at"
 
@@ -115,7 +118,7 @@ def _events(db: sqlite3.Connection, wanting: Wanting) -> int:
         db.execute("UPDATE events SET told=1 WHERE rowid=?", (row,))
         if name is None or (since and when < since) or epoch(now()) - epoch(when) > OLD:
             continue
-        kind = "stall" if code in _STALLS else "sign"
+        kind = _KIND_OF.get(code, "sign")
         about = (job, name, attempt, host or "", recipe or "")
         add(db, wanting, f"event:{job}:{attempt}:{seq}", kind, code, when, json.loads(params), about)
     return len(rows)
@@ -191,7 +194,7 @@ def sent(db: sqlite3.Connection, channel: str, ids: list[int]) -> None:
     db.execute(
         "DELETE FROM notices WHERE id < (SELECT id FROM notices ORDER BY id DESC LIMIT 1 OFFSET ?)"
         " AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notice=notices.id AND d.state='pending')",
-        (KEPT,),
+        (KEPT - 1,),
     )
 
 

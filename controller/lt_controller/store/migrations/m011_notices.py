@@ -20,9 +20,11 @@ STATEMENTS = (
     "CREATE INDEX attempts_to_tell ON attempts (told) WHERE exit IS NOT NULL AND told=0",
     "ALTER TABLE events ADD COLUMN told INTEGER NOT NULL DEFAULT 0",
     "UPDATE events SET told=1 WHERE code IN"
-    " ('hang','disk_low','loss_spike','loss_plateau','kl_high','reward_collapse','reward_flat')",
+    " ('hang','disk_low','loss_spike','loss_plateau','kl_high','reward_collapse','reward_flat','lease_short',"
+    "'lease_over','lease_unsaved')",
     "CREATE INDEX events_to_tell ON events (told) WHERE told=0 AND code IN"
-    " ('hang','disk_low','loss_spike','loss_plateau','kl_high','reward_collapse','reward_flat')",
+    " ('hang','disk_low','loss_spike','loss_plateau','kl_high','reward_collapse','reward_flat','lease_short',"
+    "'lease_over','lease_unsaved')",
 )
 
 

@@ -35,8 +35,7 @@ PHRASES: dict[str, str] = {
     "notify_stopped": "lt: {job} was stopped on {host}",
     "notify_lost": "lt: {job} was lost on {host}[: {why}]",
     "notify_retry": "lt: {job} {state} on {host}[: {why}]; it is tried again[ ({try})]",
-    "notify_stall": "lt: {job} on {host}: {what}",
-    "notify_sign": "lt: {job} on {host}: {what}",
+    "notify_event": "lt: {job} on {host}: {what}",
     "notify_lease": "lt: the lease of {host} ends in {left:time} ({until})",
     "notify_unreachable": "lt: {host} has been {state} for {seconds:time}; {jobs} of your jobs are there, "
     "and no proof that anything happened to them",
