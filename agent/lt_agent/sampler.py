@@ -12,6 +12,7 @@ from .prepare import free_bytes
 from .procs import descendants
 from .protocol.files import append_line
 from .protocol.paths import AttemptPaths
+from .usage import Usage
 
 
 class Sampler:
@@ -21,8 +22,12 @@ class Sampler:
     `samples_unavailable{what}` says so once.
     """
 
-    def __init__(self, attempt: AttemptPaths, gpus: Sequence[str], on_event: Callable[..., None]) -> None:
+    def __init__(
+        self, attempt: AttemptPaths, gpus: Sequence[str], on_event: Callable[..., None], all_gpus: Sequence[str] = ()
+    ) -> None:
+        """`all_gpus` are those of the machine, for how busy it is as a whole (`host/gpu`)."""
         self._attempt = attempt
+        self._host = Usage(attempt.path, all_gpus if gpus else ())  # a job without a GPU wakes no driver
         self._gpu_uuids = gpus
         self._on_event = on_event
         self._started = time.monotonic()
@@ -46,6 +51,7 @@ class Sampler:
             line.update(self._tree())
         for number, handle in enumerate(self._handles):
             line.update(self._gpu(number, handle))
+        line.update({f"host/{name}": value for name, value in self._host.read().items()})
         with contextlib.suppress(OSError):
             append_line(self._attempt.samples, line)
         return line

@@ -132,7 +132,7 @@ class _Supervisor:
         self._started_at: float | None = None
         slots = read_slots(lease)
         self._gpus = grant.gpus or (slots.gpus_of(grant.slots) if self._spec.gpus else ())
-        self._lists_gpus = bool(slots.gpus)
+        self._lists_gpus, self._all_gpus = bool(slots.gpus), slots.gpus
 
     def run(self) -> None:
         """From preparing to the outcome."""
@@ -206,7 +206,7 @@ class _Supervisor:
     def _attend(self, worker: int) -> None:
         """Until the worker has ended: requests, time and disk, checkpoints, samples."""
         crew, stopper, started, lease_end = self._crew, self._stopper, time.monotonic(), LeaseEnd(self._lease)
-        sampler = Sampler(self._attempt, self._gpus, self._event)
+        sampler = Sampler(self._attempt, self._gpus, self._event, self._all_gpus)
         printed = Printed(self._attempt, self._spec.printed)
         disk_at, sample_at = started, started + YOUNG
         collect_at, fresh_at = started + COLLECT_EVERY, started + FRESHEN_EVERY

@@ -9,11 +9,13 @@ import selectors
 import sys
 import time
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Optional
 
+from ..leases import read_slots
 from ..protocol import frames
 from ..protocol.errors import LtError
 from ..protocol.paths import HostRoot, LeaseDir
+from ..usage import Usage
 from ..watch import FolderWatch
 from .delivery import Delivery
 from .lanes import Lane, Wake, attempt
@@ -24,6 +26,8 @@ from .outbox import Outbox
 BEAT = 5.0  # seconds between beats
 SILENCE = 60.0  # seconds without a request after which the controller is taken for gone
 JUDGE = 30.0  # seconds between two looks for attempts that died without a word
+MEASURE = 10.0  # seconds between two measurements of how busy the machine is
+_MEASURE = "measure"  # the lane for that
 LOOK = 5.0  # seconds between two looks whether our own folder is still there
 _READ = 256 << 10
 
@@ -64,6 +68,8 @@ _SET_PIPE_SIZE = 1031  # F_SETPIPE_SZ, which the standard library names from Pyt
 class _Bridge:
     def __init__(self, fd_in: int, fd_out: int, root: HostRoot, lease: LeaseDir, agent_dir: Path) -> None:
         os.set_blocking(fd_in, False)
+        self._root = root
+        self._lease = lease
         self._in = fd_in
         self._out = fd_out
         self._reader = frames.FrameReader()
@@ -74,7 +80,10 @@ class _Bridge:
         self._operations = Operations(root, lease, agent_dir, self._delivery)
         self._line = LineNews(lease)
         self._watch.add(lease.own)
-        self._lanes: Dict[str, Lane] = {name: Lane(name, self._wake) for name in LANES}
+        self._lanes: Dict[str, Lane] = {name: Lane(name, self._wake) for name in (*LANES, _MEASURE)}
+        self._usage: Optional[Usage] = None
+        self._measuring = False
+        self._next_measure = 0.0
         self._selector = selectors.PollSelector()  # unlike epoll it also takes a plain file as stdin
         self._heard = time.monotonic()
         self._next_beat = self._heard
@@ -140,11 +149,21 @@ class _Bridge:
             # A reader that takes nothing needs no more beats piled up for it.
             if not self._outbox.waiting or self._outbox.accepts_requests:
                 self._outbox.send({"type": "beat", "time": time.time()}, urgent=True)
+        if now >= self._next_measure and self._operations.greeted and not self._measuring:
+            # On a lane of its own: a driver that hangs holds up nothing else.
+            self._next_measure, self._measuring = now + MEASURE, True
+            self._usage = self._usage or Usage(self._root.path, read_slots(self._lease).gpus)
+            self._lanes[_MEASURE].submit(self._usage.read, self._measured)
         if now >= self._next_judge:
             self._next_judge = now + JUDGE
             if not self._judging:
                 self._judging = True
                 self._lanes["acts"].submit(self._operations.judge, self._judged)
+
+    def _measured(self, found: Any, _: LtError | None) -> None:
+        self._measuring = False
+        if found and self._outbox.accepts_requests:
+            self._outbox.send({"type": "usage", "time": time.time(), "values": found}, urgent=True)
 
     def _judged(self, _: Any, error: LtError | None) -> None:
         self._judging = False

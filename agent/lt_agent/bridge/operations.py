@@ -83,6 +83,11 @@ class Operations:
         """Whether our own bundle is gone: somebody cleared `root`. What is started from here on could not run."""
         return not (self._agent_dir / "lt_agent").is_dir()
 
+    @property
+    def greeted(self) -> bool:
+        """Whether a controller has said who it is."""
+        return bool(self._owner)
+
     def judge(self) -> None:
         """Looks for attempts whose supervisor is gone without a word, and starts a dispatcher if work is waiting."""
         from ..judge import judge_all

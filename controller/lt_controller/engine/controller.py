@@ -26,6 +26,7 @@ from ..store.intents import Intent
 from ..store.writer import Writer
 from .answers import Answerer, Ask, Memory, slots_to
 from .flows import Flows
+from .housekeeping import Housekeeper
 from .keeper import Keeper
 from .leases import LeaseWatch, note_terms
 from .moving import Mover
@@ -67,6 +68,7 @@ class Controller:
         self._keeper = Keeper(home, self._writer)
         self._mover = Mover(self._writer, self._look_at)
         self._leases = LeaseWatch(self._writer)
+        self._housekeeper = Housekeeper(self._writer)
         self._notifier = Notifier(home, self._writer, self._vault, lambda: self._hosts or {})
         self._writer.run("", transfers.forget_running)
         self._flows = Flows(home, self._writer, self._handle)
@@ -292,6 +294,7 @@ class Controller:
         for session in sessions:
             session.join(max(0.0, deadline - time.monotonic()))
         self._keeper.close()
+        self._housekeeper.close()
         self._notifier.close()
         self._writer.close()
         os.close(self._lock_file)

@@ -15,7 +15,7 @@ from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
 from lt_agent.protocol.states import STATES
 
-from ..store import checkpoints, confided, hosts, jobs, leases, owners, queue, streams
+from ..store import checkpoints, confided, hosts, jobs, leases, owners, queue, streams, usage
 from ..store.times import iso
 from ..store.writer import Writer
 from .checked import MAX_TEXT
@@ -68,6 +68,9 @@ class Intake:
         kind = frame.header["type"]
         if kind == "beat":
             self._beat()
+            return
+        if kind == "usage":
+            self._usage(frame.header)
             return
         if kind == "line":
             self._add("jobs", queue.set_line, checked_line(frame.header.get("items"), self.follows), self.clock)
@@ -122,6 +125,12 @@ class Intake:
         self._then_passed(future, StreamStep.ENDED)
         self.unfollow(job, attempt)
         future.add_done_callback(lambda _: self._on_news())
+
+    def _usage(self, told: dict[str, Any]) -> None:
+        """How busy the machine is, between its jobs too. What is no such thing is passed over."""
+        when, values = told.get("time"), told.get("values")
+        if isinstance(when, (int, float)) and abs(when) < 1e12 and isinstance(values, dict):
+            self._add("", usage.add, self._host, float(when) + self.clock, values, time.time())
 
     def _beat(self) -> None:
         if time.monotonic() - self._seen > SEEN_EVERY:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import math
 import sqlite3
+from time import time as current
 from typing import Any
 
+from . import usage
 from .times import iso
 
 CURSORS = ("log", "events", "metrics", "samples")
+_HOST = "host/"  # samples of the whole machine
+Values = list[tuple[str, float | None]]
 LOG_ROW = 256 << 10  # small chunks are gathered into the last row until it has this many bytes
 
 
@@ -47,7 +51,8 @@ def add_metrics(
 ) -> int:
     """Stores the whole lines of `metrics` or `samples`; returns how many lines were no metric and were passed over.
 
-    `clock` is what to add to the host's times. NaN and infinities are stored as NULL.
+    `clock` is what to add to the host's times. NaN and infinities are stored as NULL. What a sample says of the whole
+    machine (`host/cpu`) goes into the history of its host.
     """
     data = _fresh(db, job, attempt, stream, offset, data)
     if not data:
@@ -62,6 +67,8 @@ def add_metrics(
             continue
         step, time, values = point
         last_step = step if stream == "metrics" else None
+        if stream == "samples":
+            values = _without_hosts(db, job, attempt, time, clock, values)
         when = iso(time + clock) if time is not None else None
         rows += [(job, attempt, name, step, value, when) for name, value in values]
     db.executemany(
@@ -103,6 +110,17 @@ def plain(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def _without_hosts(
+    db: sqlite3.Connection, job: str, attempt: int, time: float | None, clock: float, values: Values
+) -> Values:
+    """Puts what is said of the machine where it belongs; the rest, which is the job's."""
+    told = {name[len(_HOST) :]: value for name, value in values if name.startswith(_HOST)}
+    if told and time is not None:
+        row = db.execute("SELECT host FROM attempts WHERE job_id=? AND attempt=?", (job, attempt)).fetchone()
+        usage.add(db, row[0], time + clock, told, current())
+    return [(name, value) for name, value in values if not name.startswith(_HOST)]
+
+
 def _fresh(db: sqlite3.Connection, job: str, attempt: int, stream: str, offset: int, data: bytes) -> bytes:
     """The part of `data` that is not stored yet."""
     cursor = cursors(db, job, attempt)[stream]
@@ -117,7 +135,7 @@ def _advance(db: sqlite3.Connection, job: str, attempt: int, stream: str, cursor
     db.execute(f"UPDATE attempts SET {stream}_cursor=? WHERE job_id=? AND attempt=?", (cursor, job, attempt))  # noqa: S608
 
 
-def _point(line: bytes) -> tuple[int, float | None, list[tuple[str, float | None]]] | None:
+def _point(line: bytes) -> tuple[int, float | None, Values] | None:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
