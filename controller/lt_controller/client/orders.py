@@ -138,7 +138,7 @@ def freeze_command(
         if not value.startswith(("job:", "host:")):
             data[value] = recorded(client, Path(value)).digest
     given = [dict(inputs or {}), dict(variables or {}), list(printed)]
-    told = (list(argv), code.digest, given, list(outputs), gpus, python, list(secrets), data)
+    told = (list(argv), _content(code, folder, apart), given, list(outputs), gpus, python, list(secrets), data)
     return Order(
         kind="command",
         title=program(list(argv)),
