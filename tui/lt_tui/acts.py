@@ -153,4 +153,16 @@ def named_act(app: LtApp, name: str) -> None:
     from .host_acts import add_host, import_hosts
     from .terminal import run_demo
 
-    {"add": add_host, "import": import_hosts, "demo": run_demo}[name](app)
+    {"add": add_host, "import": import_hosts, "demo": run_demo, "adopt": _adopt}[name](app)
+
+
+def _adopt(app: LtApp) -> None:
+    from .terminal import run_lt
+    from .widgets.asking import Ask
+
+    def typed(job: str | None) -> None:
+        if job and job.strip():
+            run_lt(app, ["adopt", *job.split()])
+
+    note = _("Its name or id; with --host HOST where several have one of this name.")
+    app.push_screen(Ask(_("Which job is taken over?"), "", note), typed)

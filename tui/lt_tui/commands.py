@@ -10,6 +10,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from .acts import DEEDS, do_with_jobs, named_act, open_shell
 from .i18n import _
+from .leaving import clear_host, forward_port, leave_host
 from .places import SCREENS, Place
 from .terminal import run_lt
 from .text import safe, state_word
@@ -21,6 +22,11 @@ TITLES = {
     "save": "Save now",
     "pull": "Pull",
     "remove": "Remove",
+}
+HOST_ACTS: dict[str, Callable[[Any, str], None]] = {
+    "Drain, retire": leave_host,
+    "Make room": clear_host,
+    "Forward a port": forward_port,
 }
 
 
@@ -47,7 +53,8 @@ class Everything(Provider):
         yield _("add a host"), partial(named_act, app, "add"), _("shows its key, logs in once, looks around")
         yield _("import hosts"), partial(named_act, app, "import"), "~/.ssh/config"
         yield _("run the demo"), partial(named_act, app, "demo"), _("a tiny model, trained for real on this machine")
-        for words in (["doctor"], ["controller", "status"], ["controller", "stop"], ["audit"], ["host", "check"]):
+        yield _("adopt a job"), partial(named_act, app, "adopt"), _("one that another laptop has submitted")
+        for words in (["doctor"], ["controller", "status"], ["controller", "stop"], ["host", "check"]):
             yield f"lt {' '.join(words)}", partial(run_lt, app, words), _("in this terminal")
         yield "English", partial(app.save_setting, "language", "en"), _("language")
         yield "中文", partial(app.save_setting, "language", "zh"), _("language")
@@ -64,8 +71,13 @@ class Everything(Provider):
         for info in fleet.hosts:
             yield f"{_('host')} {safe(info.name)}", partial(app.go, Place("host", info.name), fresh=True), info.state
             yield f"{_('Shell')} {safe(info.name)}", partial(open_shell, app, info.name), ""
+            for title, deed in HOST_ACTS.items():
+                yield f"{_(title)} {safe(info.name)}", partial(deed, app, info.name), ""
+            yield f"lt recover {safe(info.name)}", partial(run_lt, app, ["recover", info.name]), _("in this terminal")
         for job in reversed(fleet.jobs):
             about = f"{state_word(job.state)} · {safe(job.host)}"
             yield f"{_('job')} {safe(job.name)}", partial(app.go, Place("job", job.name), fresh=True), about
             for act in DEEDS if not job.ended else ("resume", "pull", "remove"):
                 yield f"{_(TITLES[act])} {safe(job.name)}", partial(do_with_jobs, app, act, [job]), about
+            if not job.resting:
+                yield f"{_('Forward a port')} {safe(job.name)}", partial(forward_port, app, job.name), about

@@ -20,6 +20,8 @@ SCREENS: dict[str, tuple[str, str, bool]] = {
     "queue": ("queue.screen", "QueueScreen", False),
     "recipes": ("recipes.screen", "RecipesScreen", False),
     "data": ("data.screen", "DataScreen", False),
+    "audit": ("audit.screen", "AuditScreen", False),
+    "secrets": ("secrets.screen", "SecretsScreen", False),
     "events": ("events.screen", "EventsScreen", False),
     "settings": ("settings.screen", "SettingsScreen", False),
     "help": ("help.screen", "HelpScreen", False),
@@ -35,7 +37,7 @@ _ALIASES = {
     "new": "submit",
     "recipe": "recipes",
 }
-ACTS = ("quit", "demo", "add", "import")
+ACTS = ("quit", "demo", "add", "import", "adopt")
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,11 @@ def said(error: words.LtError | Mapping[str, Any]) -> words.Said:
     return words.say(error, current())
 
 
+def phrase(key: str, **params: Any) -> str:
+    """One of the client's own phrases."""
+    return words.phrase(key, current(), **params)
+
+
 def event_text(code: str, params: Mapping[str, Any]) -> str:
     """An event in words."""
     return words.event(code, params, current())

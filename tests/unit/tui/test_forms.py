@@ -10,16 +10,19 @@ from benchmarks.sample_fleet import SampleFleet
 from textual.widgets import Input
 
 from lt_controller.client import Client
+from lt_controller.client.details import Plan
 from lt_controller.client.estimating import Estimated
 from lt_controller.client.models import Job
+from lt_controller.client.wishing import Wishes
 from lt_controller.client.words import LtError
+from lt_inventory.placement import Rank
 from lt_tui import terminal
 from lt_tui.app import LtApp
 from lt_tui.screens.job.screen import JobScreen
-from lt_tui.screens.run.screen import RunScreen, seconds
+from lt_tui.screens.run.screen import RunScreen
 from lt_tui.screens.submit import screen as submit
 from lt_tui.widgets.asking import Ask, AskPath, completed
-from lt_tui.widgets.dialogs import ChooseSeveral, Tell
+from lt_tui.widgets.dialogs import Choose, ChooseSeveral, Tell
 from lt_tui.widgets.log_view import LogView
 from lt_tui.widgets.table import Table
 from support.screen import settled, shown
@@ -83,10 +86,54 @@ async def test_a_run_that_is_refused_says_why(app: LtApp, monkeypatch: pytest.Mo
         await settled(pilot, lambda: isinstance(app.screen, Tell) and "9" in shown(app))
 
 
-def test_lengths_of_time() -> None:
-    assert [seconds(text) for text in ("90", "90s", "30m", "12h", "2d")] == [90, 90, 1800, 43200, 172800]
-    with pytest.raises(ValueError, match="soon"):
-        seconds("soon")
+async def test_any_shows_the_ranking_with_its_reasons(app: LtApp, monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks = (
+        Rank("h100-lab", free=2, slots=4),
+        Rank("a100", passed_over="unreachable"),
+    )
+    asked: list[Any] = []
+
+    def plan(_self: Client, host: str, _recipe: str, _overrides: Any = (), **options: Any) -> Plan:
+        asked.append((host, options))
+        return Plan("h100-lab", "recipe", "x", 2, {"kind": "locked"}, (), "best", ranking=ranks)
+
+    monkeypatch.setattr(Client, "plan", plan)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot, lambda: app.fleet is not None)
+        await pilot.press("n")
+        await settled(pilot, lambda: "all is well" in shown(app))
+        page: Any = app.screen
+        for key, text in (("name", "mine"), ("priority", "7")):
+            page.query_one("#fields", Table).select(key)
+            await pilot.press("enter")
+            await typed(app, pilot, text)
+        await pilot.press("H")
+        await settled(pilot, lambda: isinstance(app.screen, Choose))
+        await pilot.press("home", "enter")
+        await settled(pilot, lambda: app.screen is page and "it goes to h100-lab" in shown(app))
+        await settled(pilot, lambda: "– a100: unreachable" in shown(app))
+    assert asked[0] == ("any", {"name": "mine", "wishes": Wishes(priority=7)})
+
+
+async def test_an_option_is_checked_while_it_is_typed(app: LtApp) -> None:
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot, lambda: app.fleet is not None)
+        await pilot.press("exclamation_mark")
+        await settled(pilot, lambda: isinstance(app.screen, RunScreen) and app.screen.data)
+        page: Any = app.screen
+        page.query_one("#fields", Table).select("gpu-memory")
+        await pilot.press("enter")
+        await settled(pilot, lambda: isinstance(app.screen, Ask) and app.screen.query(Input))
+        app.screen.query_one(Input).value = "much"
+        await settled(pilot, lambda: "much" in str(app.screen.query_one("#wrong").lines))  # type: ignore[attr-defined]
+        await pilot.press("enter")
+        await settled(pilot, lambda: app.screen is page and page.wrong())
+        page.values = {"command": "python 'my train.py'", "gpu-memory": "24GiB", "retries": "2", "timeout": "90m"}
+        assert page.wrong() == ""
+        given = page.given()
+        assert (given["gpu-memory"], given["retries"], given["timeout"]) == (24 << 30, 2, 5400.0)
+        page.values["command"] = "python 'left open"
+        assert "quotation" in page.wrong()
 
 
 async def test_several_metrics_are_drawn_together(app: LtApp) -> None:

@@ -143,14 +143,20 @@ def marked() -> set[str]:
             at = places.get(called.id) if isinstance(called, ast.Name) else None
             if at is not None and len(node.args) > at and isinstance(node.args[at], ast.Constant):
                 found.add(str(node.args[at].value))
-    from lt_tui import acts, commands
+    from lt_tui import acts, commands, options
     from lt_tui.places import SCREENS
     from lt_tui.screens.host import lists
     from lt_tui.screens.host import screen as host
     from lt_tui.screens.job import screen as job
-    from lt_tui.screens.run import screen as run
 
     # What is shown by a name that the code keeps in a list.
     found |= {*SCREENS, *host.TABS, *job.TABS, *lists.KINDS, *acts.DEEDS, *acts.ASKED.values()}
-    found |= {*commands.TITLES.values(), *(entry.key for entry in run.entries()), "cpu", "free", "memory", "disk"}
+    found |= {
+        *commands.TITLES.values(),
+        *(option.key for option in options.of_a_run()),
+        "cpu",
+        "free",
+        "memory",
+        "disk",
+    }
     return {text for text in found if text and text != "None"}

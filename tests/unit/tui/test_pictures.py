@@ -50,12 +50,16 @@ SHOTS: dict[str, tuple[Place, tuple[str, ...]]] = {
     "job-stop": (Place("job", "qwen-sft-00"), ("x",)),
     "job-compare": (Place("job", "qwen-sft-00"), ("c",)),
     "submit": (Place("submit"), ()),
-    "submit-path": (Place("submit"), ("enter",)),
+    "submit-path": (Place("submit"), ("j", "j", "enter")),
+    "submit-host": (Place("submit"), ("H",)),
     "run": (Place("run"), ()),
     "queue": (Place("queue"), ()),
     "recipes": (Place("recipes"), ()),
     "data": (Place("data"), ()),
     "events": (Place("events"), ()),
+    "audit": (Place("audit"), ()),
+    "secrets": (Place("secrets"), ()),
+    "host-leave": (Place("host", "a100"), ("v",)),
     "settings": (Place("settings"), ()),
     "help": (Place("help"), ()),
     "welcome": (Place("welcome"), ()),
@@ -86,7 +90,7 @@ def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleFle
         RecipeField("train.seed", "Where chance begins.", "integer", 42),
         RecipeField("train.bf16", "Compute in bfloat16.", "switch", True),
     ]
-    problems = [RecipeProblem("datasets.0.path", "train.jsonl: there is no such file")]
+    problems = [RecipeProblem("datasets.0.path", "there is no such file")]
     text = "# fine-tune a chat model\nversion: 1\nmethod: sft\ntrain:\n  learning_rate: 2e-4  # high\n"
     monkeypatch.setattr(Client, "recipes", lambda _self, _folder=None: gallery)
     monkeypatch.setattr(Client, "recipe_text", lambda _self, _name: text)

@@ -78,9 +78,9 @@ class Ask(ModalScreen[str | None]):
 class AskPath(Ask):
     """A path of the laptop, typed (tab completes) or taken from the tree below; anything else may be typed, too."""
 
-    # A subclass's CSS stands in place of its parent's.
-    CSS = (
-        Ask.CSS + "AskPath DirectoryTree { height: 12; background: $surface; margin-top: 1; padding: 0;"
+    # A screen's CSS counts for what is inside a screen of this name alone.
+    CSS = Ask.CSS.replace("Ask {", "AskPath {") + (
+        "AskPath DirectoryTree { height: 12; background: $surface; margin-top: 1; padding: 0;"
         " scrollbar-size-vertical: 1; }"
     )
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab", "complete", "Complete", priority=True)]

@@ -94,6 +94,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self._cursor = 0
         self._drawn: dict[int, tuple[Any, ...]] = {}
         self._widths: list[tuple[int, int]] = []  # (column, cells)
+        self._shared = -1  # the width that they share
         self._choosing = False
 
     # What is in it
@@ -198,9 +199,9 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One line: the heading, an item, or nothing."""
-        width = self.size.width
-        if not self._widths:
-            self._widths = self._shared_out(width)
+        width = self.scrollable_content_region.width  # without the scrollbar, which would lie on the last column
+        if self._shared != width:
+            self._shared, self._widths = width, self._shared_out(width)
         if y == 0:
             return self._heading(width)
         index = y - 1 + self.scroll_offset.y
@@ -265,7 +266,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     def redraw(self) -> None:
         """Draws everything again."""
-        self._widths = []
+        self._shared = -1
         self._drawn.clear()
         self.refresh()
 

@@ -11,8 +11,11 @@ from lt_controller.client.details import HostInfo
 from lt_controller.client.fleet import Fleet, Sample
 
 from ...glyphs import glyphs, sparkline
+from ...i18n import N_, _
 from ...text import STALE_SECONDS, Cell, Span, age, duration, short_ago, sign, size, state_word
 from ...widgets.table import Column
+
+CLOSED = (N_("drained"), N_("retired"))  # what `closed` of a host may be
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ def _state(line: HostLine, _width: int) -> Cell:
     mark, tone = sign(code)
     if code == "unknown" and line.info.name == "local":
         return ((f"{sign('reachable')[0]} local", "dim"),)
+    if line.info.host.closed:
+        return ((f"{mark} ", tone or "dim"), (_(line.info.host.closed), "warn"))
     return ((f"{mark} {state_word(code)}", tone or "dim"),)
 
 

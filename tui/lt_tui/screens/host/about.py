@@ -28,6 +28,8 @@ def header_lines(line: HostLine, spent: CostLine | None = None) -> list[Line]:
     ]
     if info.last_seen:
         first.append((f"   {_('seen {age} ago', age=ago(info.last_seen, line.now))}", "dim"))
+    if info.host.closed:
+        first.append((f"   {closed_word(info.host.closed)}", "warn bold"))
     if info.activity:
         first.append((f"   {info.activity}", "run"))
     lines: list[Line] = [tuple(first)]
@@ -67,6 +69,11 @@ def header_lines(line: HostLine, spent: CostLine | None = None) -> list[Line]:
                 cost.append((f" = {max(0.0, left) / 3600 * info.host.price:.2f}", ""))
         lines.append(tuple(cost))
     return lines
+
+
+def closed_word(word: str) -> str:
+    """Why nothing new goes to a host."""
+    return {"drained": _("drained: nothing new goes there"), "retired": _("given up")}.get(word, word)
 
 
 def gpu_lines(line: HostLine, fleet: Fleet) -> list[Line]:

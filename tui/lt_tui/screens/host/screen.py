@@ -23,6 +23,7 @@ from lt_controller.client.words import LtError
 from ...acts import JobActs, open_shell
 from ...host_acts import edit_host, remove_host, trust_host
 from ...i18n import _
+from ...leaving import clear_host, forward_port, leave_host
 from ...logins import log_in
 from ...places import Place
 from ...text import said
@@ -68,6 +69,9 @@ class HostScreen(JobActs):
         Binding("l", "log_in", "Log in", show=False, id="host.log-in"),
         Binding("e", "edit", "Edit", id="host.edit"),
         Binding("t", "trust", "Trust key", show=False, id="host.trust"),
+        Binding("v", "leave", "Drain, retire", show=False, id="host.leave"),
+        Binding("C", "clear", "Make room", show=False, id="host.clear"),
+        Binding("f", "forward", "Forward a port", show=False, id="host.forward"),
         Binding("X", "forget", "Forget", show=False, id="host.forget"),
     ]
 
@@ -262,6 +266,18 @@ class HostScreen(JobActs):
         """Asks the host for its key, and a person whether it is the right one."""
         if self.data is not None:
             trust_host(self.lt, self.data.line.info)
+
+    def action_leave(self) -> None:
+        """Drains the host, gives it up, or opens it again."""
+        leave_host(self.lt, self.place.name)
+
+    def action_clear(self) -> None:
+        """Deletes what is safe to delete there."""
+        clear_host(self.lt, self.place.name)
+
+    def action_forward(self) -> None:
+        """A port of it on this machine."""
+        forward_port(self.lt, self.place.name)
 
     def action_forget(self) -> None:
         """Takes the host out of the inventory."""

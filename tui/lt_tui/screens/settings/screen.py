@@ -139,10 +139,11 @@ def all_bindings() -> Sequence[Binding]:
 
     from ...acts import JobActs
     from ...app import LtApp
+    from ...forms import JobForm
     from ...places import SCREENS
     from ...widgets.log_view import LogView
 
-    classes: list[Any] = [LtApp, Page, JobActs, Table, LogView]
+    classes: list[Any] = [LtApp, Page, JobActs, JobForm, Table, LogView]
     for module, name, _named in SCREENS.values():
         classes.append(getattr(import_module(f"lt_tui.screens.{module}"), name))
     return [item for cls in classes for item in vars(cls).get("BINDINGS", ()) if isinstance(item, Binding)]

@@ -1,191 +1,181 @@
-"""A new job: recipe, host, and a form made from the recipe's schema, checked while one types."""
+"""A new job by a recipe: a form made from the recipe's schema, checked while one types."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.widget import Widget
 
-from lt_controller.client import Client
+from lt_controller.client import Client, Job
+from lt_controller.client.details import HostInfo, Plan
 from lt_controller.client.estimating import estimate_recipe
 from lt_controller.client.recipes import RecipeField, RecipeInfo, RecipeProblem
+from lt_controller.client.submitting import is_choice
+from lt_controller.client.wishing import Wishes
 from lt_controller.client.words import LtError
 
+from ...forms import JobForm, Option
 from ...glyphs import glyphs
 from ...i18n import _
-from ...page import Page
+from ...options import name, priority
 from ...places import Place
-from ...text import Span, said, wrapped
-from ...widgets.asking import Ask, AskPath, Check
-from ...widgets.bars import Heading, KeyBar, Lines, TopBar
-from ...widgets.dialogs import Choose, Tell
-from ...widgets.table import Column, Table
-from .about import (
-    doc_lines,
-    estimate_head,
-    estimate_lines,
-    header_lines,
-    is_path,
-    plan_lines,
-    problem_text,
-    refused,
-    shown,
-)
+from ...text import Span, padded, said, wrapped
+from ...widgets.asking import Check
+from ...widgets.bars import Heading, Lines
+from ...widgets.dialogs import Choose
+from .about import doc_lines, estimate_head, estimate_lines, is_path, problem_text
 
 DEFAULT = "tiny-sft"
+OF_THE_JOB = ("retries", "timeout")  # keys of the recipe that are asked for most often: they stand with the options
 
 
 @dataclass(frozen=True)
 class Form:
     """What the form stands on."""
 
-    hosts: Sequence[str]
+    hosts: Sequence[HostInfo]
     recipes: Sequence[RecipeInfo]
     fields: Sequence[RecipeField]
     problems: Sequence[RecipeProblem]
     error: LtError | None = None
 
 
-class SubmitScreen(Page):
+class SubmitScreen(JobForm):
     """Fields that the recipe gives stand first; enter changes one, its documentation is beside it."""
 
-    CSS_PATH = "submit.tcss"
-    EVERY = 0
-    PAUSE = 0.1
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - as the framework declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("R", "recipe", "Recipe", id="submit.recipe"),
-        Binding("H", "host", "Host", id="submit.host"),
-        Binding("N", "name", "Name", id="submit.name"),
+        Binding("N", "name", "Name", show=False, id="submit.name"),
         Binding("e", "estimate", "Memory", id="submit.estimate"),
-        Binding("d", "dry_run", "Dry run", id="submit.dry-run"),
-        Binding("S", "send", "Submit", id="submit.send"),
-        Binding("u", "undo", "Undo field", show=False, id="submit.undo"),
-        Binding("n", "nothing", show=False),
     ]
 
     def __init__(self, place: Place) -> None:
-        super().__init__(place)
-        self.recipe = place.name.removeprefix("recipe:") if place.name.startswith("recipe:") else ""
-        self.host = "" if self.recipe else place.name
-        self.job_name = ""
-        self.overrides: dict[str, str] = {}
-        self._sending = False
+        recipe = place.name.removeprefix("recipe:") if place.name.startswith("recipe:") else ""
+        super().__init__(place, "" if recipe else place.name)
+        self.recipe = recipe
 
     @property
     def crumb(self) -> str:
         """Always the same."""
         return _("submit")
 
-    def compose(self) -> ComposeResult:
-        """What, where, and the fields."""
-        yield TopBar()
-        yield Lines(id="submit-header")
-        columns = [
-            Column[RecipeField]("field", "FIELD", 20, self._name_cell, grow=2),
-            Column[RecipeField]("value", "VALUE", 12, self._value_cell, grow=3),
-        ]
-        with Horizontal():
-            yield Table[RecipeField](columns, lambda field: field.key, id="fields")
-            with Vertical(id="submit-side"):
-                yield Heading("About")
-                yield Lines(id="doc", wraps=True)
-                yield Heading("Memory", id="memory-head")
-                yield Lines(id="memory", wraps=True)
-                yield Heading("Check", id="check-head")
-                yield Lines(id="problems", wraps=True)
-        yield KeyBar()
+    def compose_side(self) -> Iterable[Widget]:
+        """The memory it takes."""
+        yield Heading("Memory", id="memory-head")
+        yield Lines(id="memory", wraps=True)
+
+    def options(self) -> Sequence[Option]:
+        """What is the job's and not the recipe's."""
+        return (name(), priority())
+
+    def hosts(self) -> Sequence[HostInfo]:
+        """As they were read last."""
+        data: Form | None = self.data
+        return data.hosts if data is not None else ()
 
     def read(self, client: Client) -> Form:
         """The recipe's fields with what was changed, and what is wrong with them."""
-        hosts = [info.name for info in client.hosts()]
+        hosts = client.hosts()
         recipes = client.recipes()
-        self.host = self.host if self.host in hosts else next((h for h in hosts if h != "local"), "local")
         self.recipe = self.recipe or DEFAULT
         try:
             fields, problems = client.recipe_fields(self.recipe, self._overrides())
         except LtError as error:
             return Form(hosts, recipes, (), (), error)
-        return Form(hosts, recipes, sorted(fields, key=lambda field: not field.given), problems)
+        given = sorted((f for f in fields if f.key not in OF_THE_JOB), key=lambda field: not field.given)
+        return Form(hosts, recipes, [*(f for f in fields if f.key in OF_THE_JOB), *given], problems)
 
-    def _overrides(self) -> list[str]:
-        return [f"{key}={value}" for key, value in self.overrides.items()]
+    def _overrides(self, **more: str) -> list[str]:
+        mine = {option.key for option in self.options()}
+        return [f"{key}={value}" for key, value in {**self.values, **more}.items() if key not in mine]
+
+    def changed(self, key: str, value: str) -> None:
+        """An empty value of a recipe's field is a value; of an option it is none."""
+        if key in {option.key for option in self.options()}:
+            super().changed(key, value)
+        else:
+            self.values[key] = value
 
     def show(self, data: Form) -> None:
         """Fills the form."""
+        options = [option.field(self.values.get(option.key)) for option in self.options()]
+        self.show_form([*options, *data.fields] if data.error is None else [])
         title = next((r.title for r in data.recipes if self.recipe in (r.name, str(r.path))), "")
-        self.query_one("#submit-header", Lines).say(*header_lines(self.recipe, title, self.host, self.job_name))
-        self.query_one("#fields", Table).set_items(data.fields)
-        head = self.query_one("#check-head", Heading)
+        self.query_one("#form-header", Lines).say(
+            ((padded(_("recipe"), 8), "dim"), (self.recipe, "bold"), (f"   {title}", "dim")),
+            ((padded(_("host"), 8), "dim"), (self.host, "bold")),
+        )
         if not self.query_one("#memory", Lines).lines:
             self.query_one("#memory-head", Heading).say((_("e estimates it"), "dim"))
+        head, lines = self._problems(data)
+        self.query_one("#check-head", Heading).say(head)
+        self.query_one("#problems", Lines).say(*lines)
+
+    def _problems(self, data: Form) -> tuple[Span, list[tuple[Span, ...]]]:
         if data.error is not None:
-            head.say((_("this can't be used"), "bad"))
             told = said(data.error)
-            self.query_one("#problems", Lines).say(((told.message, "bad"),), *(((d, ""),) for d in told.details))
-        elif data.problems:
-            head.say((_("{count} to mend", count=len(data.problems)), "bad"))
-            lines: list[tuple[Span, ...]] = []
-            for problem in data.problems:
-                lines.append(((problem.key, "bold"),))
-                lines.append(((f"  {problem_text(problem)}", "bad"),))
-            self.query_one("#problems", Lines).say(*lines)
-        else:
-            head.say((_("all is well: S submits"), "ok"))
-            self.query_one("#problems", Lines).say()
-        self._document()
+            return (_("this can't be used"), "bad"), [((told.message, "bad"),), *(((d, ""),) for d in told.details)]
+        try:
+            self.given()
+        except ValueError as error:
+            return (_("{count} to mend", count=1), "bad"), [((str(error), "bad"),)]
+        lines: list[tuple[Span, ...]] = []
+        for problem in data.problems:
+            lines += [((problem.key, "bold"),), ((f"  {problem_text(problem)}", "bad"),)]
+        if lines:
+            return (_("{count} to mend", count=len(data.problems)), "bad"), lines
+        return (_("all is well: S submits"), "ok"), []
 
-    def _name_cell(self, field: RecipeField, _width: int) -> Any:
-        changed = field.key in self.overrides
-        wrong = self.data is not None and any(p.key == field.key for p in self.data.problems)
-        return ((field.key, "bad" if wrong else "warn" if changed else "bold" if field.given else "dim"),)
+    def wrong(self) -> str:
+        """What is wrong with the options; problems of the recipe are told in full by whoever is asked to use it."""
+        try:
+            self.given()
+        except ValueError as error:
+            return str(error)
+        return ""
 
-    def _value_cell(self, field: RecipeField, _width: int) -> Any:
-        return ((shown(field.value), "warn" if field.key in self.overrides else "" if field.given else "faint"),)
+    def is_wrong(self, field: RecipeField) -> bool:
+        """By the recipe's own rules."""
+        data: Form | None = self.data
+        return super().is_wrong(field) or (data is not None and any(p.key == field.key for p in data.problems))
 
-    def _document(self) -> None:
-        table = self.query_one("#fields", Table)
-        if table.current is not None:
-            self.query_one("#doc", Lines).say(*doc_lines(table.current))
+    def is_path(self, field: RecipeField) -> bool:
+        """A file, a folder, or a model of one's own."""
+        return is_path(field)
 
-    def on_table_highlighted(self) -> None:
-        """Another field: its documentation."""
-        self._document()
+    def about(self, field: RecipeField) -> list[tuple[Span, ...]]:
+        """The schema's documentation."""
+        mine = any(option.key == field.key for option in self.options())
+        return super().about(field) if mine else doc_lines(field)
 
-    def on_table_opened(self, event: Table.Opened) -> None:
-        """Enter: another value."""
-        field: RecipeField | None = event.table.current
-        if field is None:
-            return
-
-        def given(value: str | None) -> None:
-            if value is not None and value != shown(field.value):
-                self.overrides[field.key] = value
-                self.reread()
-
-        choices = field.choices or (("true", "false") if field.kind == "switch" else ())
-        if choices:
-            self.app.push_screen(Choose(field.key, [(c, c) for c in choices], shown(field.value)), given)
-        else:
-            dialog = AskPath if is_path(field) else Ask
-            self.app.push_screen(dialog(field.key, shown(field.value), field.doc, check=self._checker(field)), given)
-
-    def _checker(self, field: RecipeField) -> Check:
+    def checker(self, field: RecipeField) -> Check | None:
         """What is wrong with another value of a field, by the recipe's own rules."""
+        if any(option.key == field.key for option in self.options()):
+            return super().checker(field)
 
         async def check(text: str) -> list[tuple[Span, ...]]:
-            overrides = [f"{key}={value}" for key, value in {**self.overrides, field.key: text}.items()]
+            overrides = self._overrides(**{field.key: text})
             _fields, problems = await self.lt.feed.read(lambda client: client.recipe_fields(self.recipe, overrides))
-            told = [
-                part for problem in problems if problem.key == field.key for part in wrapped(problem_text(problem), 68)
-            ]
+            found = [problem for problem in problems if problem.key == field.key]
+            told = [part for problem in found for part in wrapped(problem_text(problem), 68)]
             return [((part, "bad"),) for part in told] or [((glyphs().states["ok"], "ok"),)]
 
         return check
+
+    def plan(self, client: Client) -> Plan:
+        """A dry run."""
+        return client.plan(self.host, self.recipe, self._overrides(), **self._asked())
+
+    def submit(self, client: Client) -> Job:
+        """The real one."""
+        return client.submit(self.host, self.recipe, self._overrides(), **self._asked())
+
+    def _asked(self) -> dict[str, Any]:
+        given = self.given()
+        return {"name": given["name"], "wishes": Wishes(priority=given["priority"] or 0)}
 
     # Keys
 
@@ -203,45 +193,20 @@ class SubmitScreen(Page):
 
         self.app.push_screen(Choose(_("Which recipe?"), options, self.recipe), chosen)
 
-    def action_host(self) -> None:
-        """Another host."""
-        if self.data is None:
-            return
-
-        def chosen(name: str | None) -> None:
-            if name is not None:
-                self.host = name
-                self.reread()
-
-        self.app.push_screen(Choose(_("On which host?"), [(h, h) for h in self.data.hosts], self.host), chosen)
-
     def action_name(self) -> None:
-        """The job's name; without one it is made from the recipe's."""
-
-        def typed(name: str | None) -> None:
-            if name is not None:
-                self.job_name = name.strip()
-                self.show(self.data)
-
-        self.app.push_screen(Ask(_("The job's name"), self.job_name, _("Empty: one is made from the recipe's.")), typed)
-
-    def action_undo(self) -> None:
-        """The field under the cursor as the recipe has it."""
-        key = self.query_one("#fields", Table).cursor_key
-        if key in self.overrides:
-            del self.overrides[key]
-            self.reread()
-
-    def action_nothing(self) -> None:
-        """One is here already."""
+        """The job's name."""
+        table = self.query_one("#fields")
+        if getattr(table, "select", lambda _key: False)("name"):
+            getattr(table, "action_open", lambda: None)()
 
     def action_estimate(self) -> None:
         """The memory that it takes on each GPU, and whether the host's have it. May ask the hub about the model."""
         self.query_one("#memory-head", Heading).say((_("asking …"), "dim"))
+        host = None if is_choice(self.host) else self.host
 
         async def run() -> None:
             try:
-                found = await self.lt.ask(lambda c: estimate_recipe(c, self.recipe, self._overrides(), self.host))
+                found = await self.lt.ask(lambda c: estimate_recipe(c, self.recipe, self._overrides(), host))
             except LtError as error:
                 told = said(error)
                 head = (_("not known"), "warn")
@@ -252,43 +217,3 @@ class SubmitScreen(Page):
             self.query_one("#memory", Lines).say(*lines)
 
         self.run_worker(run(), group="estimate", exclusive=True, exit_on_error=False)
-
-    def action_dry_run(self) -> None:
-        """Every check that a submit makes, and what would be sent."""
-
-        def plan(client: Client) -> Any:
-            return client.plan(self.host, self.recipe, self._overrides(), name=self.job_name or None)
-
-        async def run() -> None:
-            self.lt.tell(_("Checking …"))
-            try:
-                made = await self.lt.ask(plan)
-            except LtError as error:
-                refused(self, error)
-            else:
-                self.app.push_screen(Tell(_("What a submit would do"), plan_lines(made)))
-
-        self.run_worker(run(), group="plan", exclusive=True, exit_on_error=False)
-
-    def action_send(self) -> None:
-        """Submits, and watches."""
-        if self._sending:
-            return  # one press, one job
-        self._sending = True
-
-        def submit(client: Client) -> Any:
-            return client.submit(self.host, self.recipe, self._overrides(), name=self.job_name or None)
-
-        async def run() -> None:
-            self.lt.tell(_("Checking and recording …"))
-            try:
-                job = await self.lt.ask(submit)
-            except LtError as error:
-                refused(self, error)
-            else:
-                self.lt.tell(_("Submitted {job} to {host}.", job=job.name, host=job.host))
-                self.lt.go(Place("job", job.name), fresh=True)
-            finally:
-                self._sending = False
-
-        self.run_worker(run(), group="submit", exit_on_error=False)
