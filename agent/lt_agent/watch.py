@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 FLOOR = 2.0  # seconds between two looks where no event comes
 _SETTLE = 0.005  # seconds between two wakes: a chatty log makes one call of a burst
+# What goes on and on, a log of a hundred lines a second, is gathered for longer: whoever is woken reads, sends and
+# stores once for all of it, and fifty such hosts are still one laptop's work.
+_GATHER = 0.05
+_PAUSE = 2 * _GATHER  # seconds without news after which the next is told at once again
+_BURST = 16  # wakes without such a pause that are no more than something beginning or ending
 
 
 class FolderWatch:
@@ -88,6 +93,7 @@ class FolderWatch:
                 self._thread.join()
 
     def _run(self, inotify: Inotify) -> None:
+        row, last = 0, 0.0  # wakes in a row, and when the last one was
         while not self._off:
             try:
                 sources = [os.path.dirname(e.src_path) if e.name else e.src_path for e in inotify.read_events()]
@@ -100,7 +106,9 @@ class FolderWatch:
             with self._lock:
                 self._changed.update(self._folders[name] for name in sources if name in self._folders)
             self._wake()
-            time.sleep(_SETTLE)
+            now = time.monotonic()
+            row, last = (row + 1 if now - last < _PAUSE else 0), now
+            time.sleep(_GATHER if row > _BURST else _SETTLE)
 
 
 def _open_inotify(folder: bytes) -> Inotify:

@@ -61,3 +61,20 @@ def test_a_folder_that_is_not_there_is_passed_over(tmp_path: Path) -> None:
     watch.add(tmp_path / "absent")
     assert not watch.active
     watch.close()
+
+
+def test_the_last_line_of_a_log_that_went_on_is_told_too(folders: tuple[Path, Path]) -> None:
+    wakes: list[None] = []
+    watch = FolderWatch(lambda: wakes.append(None))
+    watch.add(folders[0])
+    with (folders[0] / "log").open("w", buffering=1) as log:
+
+        def another_wake() -> bool:
+            log.write("line\n")
+            return len(wakes) > 40  # by then news are gathered for longer
+
+        until(another_wake, 30)
+        watch.changed()
+        log.write("the last\n")
+    assert until(watch.changed, 30) == [folders[0]]
+    watch.close()
