@@ -109,7 +109,7 @@ class Crew:
     def find_all(self) -> list[int]:
         """Everything of the job that lives, by descent and by the marker; the helper is not of the job."""
         helper = self.helper.pid if self.helper is not None else None
-        found = {*procs.descendants(os.getpid()), *procs.marked(self._attempt.job, self._attempt.attempt)}
+        found = procs.belonging(os.getpid(), self._attempt.job, self._attempt.attempt)
         return [pid for pid in found if pid != helper]
 
     def end_all(self, grace: float) -> tuple[int, int]:

@@ -35,12 +35,10 @@ class Stat(NamedTuple):
 
 def read_stat(pid: int) -> Stat | None:
     """The process's stat, or None if there is no such process."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            text = file.read()
-    except OSError:
+    text = _read(f"/proc/{pid}/stat", short=True)
+    if not text:
         return None
-    fields = text[text.rindex(b")") + 2 :].split()  # the name before it may hold blanks and brackets
+    fields = text[text.rindex(b")") + 2 :].split(None, 20)  # the name before it may hold blanks and brackets
     return Stat(fields[0].decode(), int(fields[1]), int(fields[19]))
 
 
@@ -95,20 +93,22 @@ def daemonise() -> None:
 
 def descendants(pid: int) -> list[int]:
     """The living processes below `pid`, without itself; zombies are left out, what is below them is not."""
-    children: dict[int, list[int]] = {}
-    zombies = set()
-    for other in _pids():
-        stat = read_stat(other)
-        if stat is not None:
-            children.setdefault(stat.parent, []).append(other)
-            if stat.state in "ZX":
-                zombies.add(other)
-    found, todo = [], [pid]
-    while todo:
-        below = children.get(todo.pop(), [])
-        found += below
-        todo += below
-    return [other for other in found if other not in zombies]
+    return _below(pid, _stats())
+
+
+def belonging(pid: int, job: str, attempt: int) -> list[int]:
+    """The living processes of an attempt: those below its supervisor `pid`, and all that carry its marker.
+
+    As `descendants` and `marked` together, by one look at each process of the machine. Nothing that was there before
+    the supervisor can carry the marker, so only the younger ones are asked for it.
+    """
+    stats = _stats()
+    since = stats[pid].start if pid in stats else 0
+    wanted = _words(job, attempt)
+    found = _below(pid, stats)
+    known = {pid, os.getpid(), *found}
+    young = [other for other, stat in stats.items() if stat.start >= since and stat.state not in "ZX"]
+    return found + [other for other in young if other not in known and _carries(other, wanted) and _lives(other)]
 
 
 def marked(job: str, attempt: int | None = None) -> list[int]:
@@ -116,9 +116,7 @@ def marked(job: str, attempt: int | None = None) -> list[int]:
 
     It does not find a process that cleared its environment; of those, `descendants` knows while the supervisor lives.
     """
-    wanted = [f"{MARKER}={job}".encode()]
-    if attempt is not None:
-        wanted.append(f"{ATTEMPT_MARKER}={attempt}".encode())
+    wanted = _words(job, attempt)
     me = os.getpid()
     return [pid for pid in _pids() if pid != me and _carries(pid, wanted) and _lives(pid)]
 
@@ -176,6 +174,51 @@ def group_lives(group: int) -> bool:
     return True
 
 
+def _words(job: str, attempt: int | None) -> list[bytes]:
+    """What the environment of a process of the job holds."""
+    words = [f"{MARKER}={job}".encode()]
+    return words if attempt is None else [*words, f"{ATTEMPT_MARKER}={attempt}".encode()]
+
+
+def _stats() -> dict[int, Stat]:
+    found = {pid: read_stat(pid) for pid in _pids()}
+    return {pid: stat for pid, stat in found.items() if stat is not None}
+
+
+def _below(pid: int, stats: dict[int, Stat]) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for other, stat in stats.items():
+        children.setdefault(stat.parent, []).append(other)
+    found, todo = [], [pid]
+    while todo:
+        below = children.get(todo.pop(), [])
+        found += below
+        todo += below
+    return [other for other in found if stats[other].state not in "ZX"]
+
+
+def _read(path: str, *, short: bool = False) -> bytes:
+    """A file of `/proc`, empty if it is gone or not ours; a `short` one comes in one piece.
+
+    By bare calls: at the end of each job it is done for every process of the machine.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        pieces = []
+        while True:
+            piece = os.read(fd, 65536)
+            pieces.append(piece)
+            if short or not piece:
+                return b"".join(pieces)
+    except OSError:
+        return b""
+    finally:
+        os.close(fd)
+
+
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
@@ -186,11 +229,7 @@ def _lives(pid: int) -> bool:
 
 
 def _carries(pid: int, wanted: list[bytes]) -> bool:
-    try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as file:
-            text = file.read()
-    except OSError:
-        return False  # gone, or another user's
+    text = _read(f"/proc/{pid}/environ")  # nothing: it is gone, or another user's
     if not all(word in text for word in wanted):
         return False
     words = text.split(b"\0")

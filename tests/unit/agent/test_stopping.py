@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from lt_agent import procs
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import EnvPlan
+from lt_agent.protocol.ulid import new_ulid
 from lt_agent.stopping import KILL_AFTER, StopRequest, merge, next_signal, read_stop, request_save, request_stop
 from support.agent_host import (
     AgentHost,
@@ -209,3 +211,23 @@ def test_a_request_that_the_worker_saw_first_decides_all_the_same(host: AgentHos
     worker.chmod(0o755)
     attempt = host.start(kind="recipe", recipe={"method": "sft"}, env=EnvPlan("existing", python=str(worker)))
     assert (ended(attempt)["state"], ended(attempt)["reason"]) == ("cancelled", "stopped")
+
+
+def test_what_left_is_found_by_its_marker_and_another_attempt_is_not() -> None:
+    job = new_ulid()
+    leave = 'sleep 600 >/dev/null 2>&1 & echo "$!"'  # the shell goes: what it started is below nobody of ours
+
+    def left(attempt: int) -> int:
+        env = {**os.environ, procs.MARKER: job, procs.ATTEMPT_MARKER: str(attempt)}
+        return int(subprocess.run(["sh", "-c", leave], env=env, stdout=subprocess.PIPE, check=True).stdout)
+
+    mine, others = left(2), left(1)
+    child = subprocess.Popen(["sleep", "600"])
+    try:
+        found = procs.belonging(os.getpid(), job, 2)
+        assert {mine, child.pid} <= set(found)
+        assert not {others, os.getpid()} & set(found)
+    finally:
+        for pid in (mine, others, child.pid):
+            procs.send(pid, signal.SIGKILL)
+        child.wait()
