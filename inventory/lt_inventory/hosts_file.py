@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,6 +41,12 @@ class Problem:
         return {"line": self.line, "key": self.key, "message": self.message, "hint": self.hint}
 
 
+# The last one read of each file, in this process: a sweep of hundreds of submits asks for every one of them, and
+# hundreds of hosts take tens of milliseconds to parse. Hosts can't be changed, so who asks shares them.
+_loaded: dict[Path, tuple[tuple[int, int, int], dict[str, Host]]] = {}
+_FRESH = 100_000_000  # nanoseconds
+
+
 class HostsFile:
     """One `hosts.toml`. Reading takes no lock: the file is only ever replaced as a whole."""
 
@@ -47,17 +54,31 @@ class HostsFile:
         self.path = path
 
     def load(self) -> dict[str, Host]:
-        """All hosts by name, the built-in `local` among them.
+        """All hosts by name, the built-in `local` among them. The file is parsed again only when it has changed.
 
         Raises LtError `hosts_file_invalid{path, problems}` with every problem of the file.
         """
-        quick = self._load_quickly()
-        if quick is not None:
-            return quick
-        hosts, problems = self.check()
-        if problems:
-            raise LtError("hosts_file_invalid", path=str(self.path), problems=[p.as_dict() for p in problems])
-        return hosts
+        stamp = self._stamp()  # taken first: an edit in between is found by the next call
+        known = _loaded.get(self.path)
+        if stamp is not None and known is not None and known[0] == stamp:
+            return dict(known[1])
+        hosts = self._load_quickly()
+        if hosts is None:
+            hosts, problems = self.check()
+            if problems:
+                raise LtError("hosts_file_invalid", path=str(self.path), problems=[p.as_dict() for p in problems])
+        # A file that was written within the last instants may change once more under the same time stamp.
+        if stamp is not None and time.time_ns() - stamp[0] > _FRESH:
+            _loaded[self.path] = (stamp, hosts)
+        return dict(hosts)
+
+    def _stamp(self) -> tuple[int, int, int] | None:
+        """Changes with the file; None where there is none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino, found.st_size
 
     def _load_quickly(self) -> dict[str, Host] | None:
         """The hosts by the standard library's reader, which starts in a tenth of the time; None if anything is wrong.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 from lt_agent.protocol.errors import LtError
 from lt_controller.home import Home
@@ -23,24 +22,9 @@ def route_to(host: Host, inventory: Mapping[str, Host]) -> list[Host]:
     return hops
 
 
-def inventory_of(home: Home) -> Mapping[str, Host]:
-    """The hosts of this LT_HOME. Raises LtError `hosts_file_invalid`.
-
-    Every transfer asks; the file is read again only when it has changed, since hundreds of hosts take a while to parse.
-    """
-    path = home.hosts_file
-    try:
-        found = path.stat()
-    except OSError:
-        return HostsFile(path).load()
-    stamp = (found.st_mtime_ns, found.st_ino, found.st_size)
-    known = _read.get(path)
-    if known is None or known[0] != stamp:
-        known = _read[path] = (stamp, HostsFile(path).load())
-    return known[1]
-
-
-_read: dict[Path, tuple[tuple[int, int, int], Mapping[str, Host]]] = {}
+def inventory_of(home: Home) -> dict[str, Host]:
+    """The hosts of this LT_HOME. Raises LtError `hosts_file_invalid`."""
+    return HostsFile(home.hosts_file).load()
 
 
 def route(host: Host, home: Home) -> list[Host]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
@@ -188,3 +189,17 @@ def test_ten_writers_at_once_lose_no_host(file: HostsFile) -> None:
     for thread in threads:
         thread.join()
     assert set(file.load()) == {f"h{n}" for n in range(10)} | {"local"}
+
+
+def test_a_file_is_parsed_again_when_it_has_changed(file: HostsFile) -> None:
+    first = written(file, '[hosts.box]\naddress = "a"\n')
+    os.utime(file.path, ns=(1, 1))  # an old one
+    kept = first.load()["box"]
+    assert first.load()["box"] is kept
+    first.load().clear()  # what one was given is one's own
+    assert HostsFile(file.path).load()["box"] is kept
+
+    written(file, '[hosts.box]\naddress = "b"\n')  # of the same size
+    assert file.load()["box"].address == "b"
+    file.update(replace(kept, address="c"))
+    assert file.load()["box"].address == "c"
