@@ -266,9 +266,9 @@ def _told(written: Written, name: str, error: LtError) -> list[Problem]:
             path = ("stages", name, "overrides", *((whole,) if whole else key.split(".")))
             problems.append(written.problem(path, item["message"], item["hint"]))
         elif line is None:
-            problems.append(written.problem(("stages", name, "recipe"), f"{file} {item['message']}", item["hint"]))
+            problems.append(written.problem(("stages", name, "recipe"), item["message"], item["hint"]))
         else:
-            problems.append(Problem(file, line, key, f"{item['message']}, in stage {name}", item["hint"]))
+            problems.append(Problem(file, line, f"stages.{name}: {key}", item["message"], item["hint"]))
     return problems
 
 

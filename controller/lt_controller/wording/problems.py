@@ -54,10 +54,13 @@ def sentence(text: str, lang: str) -> str:
     return text
 
 
+@lru_cache
 def _table(lang: str) -> Mapping[str, str]:
     if lang != "zh":
         return {}
-    found: Mapping[str, str] = import_module(".chinese.recipe_problems", __package__).SENTENCES
+    found: dict[str, str] = {}
+    for topic in ("recipe_problems", "pipeline_problems"):
+        found |= import_module(f".chinese.{topic}", __package__).SENTENCES
     return found
 
 

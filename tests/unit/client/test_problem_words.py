@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 
 import lt_recipes
+from lt_controller.wording.chinese.pipeline_problems import SENTENCES as PIPELINES
 from lt_controller.wording.chinese.recipe_problems import SENTENCES
 from lt_controller.wording.problems import problem_text, sentence, told
 
 PACKAGE = Path(lt_recipes.__file__).parent
 FILES = ["validation.py", "loading.py", "paths.py", "overrides.py", "extending.py", "dataset_check.py", "data_files.py"]
+FILES += ["pipeline/schema.py", "pipeline/loading.py"]
 FILES += sorted(f"schema/{path.name}" for path in (PACKAGE / "schema").glob("*.py"))
-SAYING = {"ValueError", "Problem", "RowError", "tell", "add"}
+SAYING = {"ValueError", "Problem", "RowError", "tell", "add", "problem"}
 JOINED = {"{} {}", "{}: {}", "{}{}"}  # two sentences, or a value and one
 OURS = ("not a data type: {}",)  # a mistake of the program's, not of a person
 
@@ -55,7 +57,7 @@ def test_every_problem_has_chinese_words() -> None:
 
 
 def test_both_sides_speak_of_the_same_values() -> None:
-    for english, chinese in SENTENCES.items():
+    for english, chinese in {**SENTENCES, **PIPELINES}.items():
         if "{}" in english:
             named = [name for _, name, _, _ in Formatter().parse(chinese) if name is not None]
             assert len(named) == english.count("{}"), english

@@ -155,6 +155,15 @@ def test_a_pattern_may_make_what_it_matches_and_the_folders_above(patterns: list
     assert could_make(patterns, inside) is may
 
 
+def test_the_example_of_the_docs_is_right(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "pipelines.md").read_text(encoding="utf-8")
+    path = tmp_path / "p.yaml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0])
+    pipeline = load_pipeline(path, ["lr=2e-4"])
+    assert pipeline.needs() == {"prepare": set(), "sft": {"prepare"}, "eval": {"sft"}, "more": {"eval", "sft"}}
+    assert "train.learning_rate=0.0002" in pipeline.overrides("sft")
+
+
 def test_a_file_that_is_no_pipeline_is_told(tmp_path: Path) -> None:
     assert "is no pipeline" in problems(tmp_path, "- a\n- b\n")[0]
     assert "stages: is missing" in problems(tmp_path, "version: 1\n")[0]
