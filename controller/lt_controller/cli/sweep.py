@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..client.details import Plan
     from ..client.sweeps import Sweep, Trial
     from ..client.wishing import Wishes
+    from ..home import Home
 
 COMMANDS = {
     "run": ("sweep", "run", "start the sweep of a recipe over one host or several"),
@@ -87,7 +88,7 @@ def run_sweep(client: Client, asked: Asked, *, dry_run: bool, follow: bool, as_j
     else:
         emit(started.name)
     note(phrase("sweep_started", sweep=started.name, trials=started.total, concurrency=started.concurrency))
-    return _end(client.wait_for_sweep(started.id)) if follow else 0
+    return _end(client.wait_for_sweep(started.id), client.home) if follow else 0
 
 
 def _show_plan(hosts: str, trials: list[dict[str, Any]], total: int, plan: Plan, as_json: bool) -> None:
@@ -95,7 +96,7 @@ def _show_plan(hosts: str, trials: list[dict[str, Any]], total: int, plan: Plan,
         emit_json({"trials": trials, "total": total, "first": plan})
         return
     emit("# " + phrase("sweep_plan" if len(trials) == total else "sweep_plan_search", total=total, hosts=hosts))
-    emit_table(list(trials[0]), [[_shown(value) for value in trial.values()] for trial in trials])
+    emit_table(short_names(tuple(trials[0])), [[_shown(value) for value in trial.values()] for trial in trials])
 
 
 @click.command()
@@ -132,6 +133,7 @@ def show(ref: str, importance: bool, csv_file: str | None, as_json: bool) -> int
         client.catch_up()
         found = client.sweep(ref)
         shares = client.importances(found.id) if importance else {}
+        home = client.home
     if csv_file:
         write_text(csv_file, _csv(found))
         return 0
@@ -140,14 +142,16 @@ def show(ref: str, importance: bool, csv_file: str | None, as_json: bool) -> int
         return 0
     running = sum(not trial.over for trial in found.trials)
     over = len(found.trials) - running
-    told: dict[str, Any] = {"sweep": found.name, "recipe": found.recipe, "hosts": found.hosts, "over": over}
-    emit(phrase("sweep_head", **told, state=_word(found.state), total=found.total, running=running or None))
+    head: dict[str, Any] = {"sweep": found.name, "recipe": found.recipe, "hosts": found.hosts, "over": over}
+    emit(phrase("sweep_head", **head, state=_word(found.state), total=found.total, running=running or None))
     _table(found)
     if found.metric is not None:
         _plot(found)
-        _tell_best(found)
+        _tell_best(found, home)
     if shares:
-        emit(phrase("sweep_matters", shares=", ".join(f"{key} {share:.0%}" for key, share in shares.items())))
+        names = dict(zip(found.keys, short_names(found.keys), strict=True))
+        told = ", ".join(f"{names[key]} {share:.0%}" for key, share in shares.items())
+        emit(phrase("sweep_matters", shares=told))
     if found.error:
         said = say(found.error)
         note("\n".join([said.message, *(f"  {line}" for line in said.details), f"    → {said.next}"]))
@@ -163,14 +167,15 @@ def wait(ref: str, timeout: str | None, as_json: bool) -> int:
     with Client() as client:
         client.catch_up()
         ended = client.wait_for_sweep(ref, seconds(timeout))
+        home = client.home
     if as_json:
         emit_json(_plain(ended))
         return 0 if ended.state == "done" else 1
-    return _end(ended)
+    return _end(ended, home)
 
 
-def _end(ended: Sweep) -> int:
-    _tell_best(ended)
+def _end(ended: Sweep, home: Home) -> int:
+    _tell_best(ended, home)
     if ended.error:
         note(say(ended.error).message)
     return 0 if ended.state == "done" else 1
@@ -243,18 +248,23 @@ def _plot(found: Sweep) -> None:
     emit("")
 
 
-def _tell_best(found: Sweep) -> None:
+def _tell_best(found: Sweep, home: Home) -> None:
+    """The best trial, and how to come by what it made."""
     best = found.best
     if found.metric is None:
         return
     if best is None:
         note(phrase("sweep_no_best", metric=found.metric))
         return
-    params = ", ".join(f"{key}={_shown(value)}" for key, value in best.params.items())
+    names = zip(short_names(found.keys), found.keys, strict=True)
+    params = ", ".join(f"{short}={_shown(best.params.get(key))}" for short, key in names)
     value = _number(best.value)
     emit(phrase("sweep_best", job=best.job, metric=found.metric, value=value, step=best.at, params=params))
     path = None if best.kind == "command" else f"model.name_or_path=job:{best.job}"
-    emit(phrase("sweep_use", job=best.job, path=path))
+    if best.pulled:
+        emit(phrase("sweep_home", path=str(home.run(best.job)), use=path))
+    else:
+        emit(phrase("sweep_use", job=best.job, use=path))
 
 
 def _csv(found: Sweep) -> str:
