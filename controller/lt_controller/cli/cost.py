@@ -15,6 +15,7 @@ from ..client.costing import BY
 from ..wording import phrase
 from .common import json_option
 from .curves import write_text
+from .host_usage import show_usage
 from .output import emit, emit_json, emit_table, note
 from .times import moment
 
@@ -32,7 +33,7 @@ _PLOT_WIDTH, _PLOT_HEIGHT = 100, 8
 @click.option("--host", metavar="NAME", help="of this host alone")
 @click.option("--since", metavar="TIME", help="from then on: 2026-11-21, 2026-11-21T08:00, or 2d, 12h ago")
 @click.option("--until", metavar="TIME", help="up to then, in the same form")
-@click.option("--plot", "draw", is_flag=True, help="draw the cost of each day")
+@click.option("--plot", "draw", is_flag=True, help="draw the cost of each day, and how busy the hosts were")
 @click.option("--csv", "csv_file", metavar="FILE", help="write the lines as CSV; - is stdout")
 @click.option("--svg", "svg_file", metavar="FILE", help="draw what each host has cost, day by day, into a picture")
 @json_option
@@ -61,7 +62,9 @@ def cost(
         if host is not None:
             client.host_history(host)
         books = client.books(until=end, host=host)
-    report = books.report(by, start)
+        report = books.report(by, start)
+        if draw:
+            _draw(client, books, report, start)
     if csv_file:
         write_text(csv_file, as_csv(report))
     if svg_file:
@@ -74,8 +77,6 @@ def cost(
     if not report.lines and report.idle is None:
         note(phrase("cost_nothing"))
         return 0
-    if draw:
-        _draw(books, start)
     _table(report)
     if report.total.unpriced_hours > 0:
         note(phrase("cost_unpriced", hours=f"{report.total.unpriced_hours:.1f}"))
@@ -140,9 +141,13 @@ def _hours(hours: float) -> str:
     return f"{hours:.1f}" if hours >= 0.05 else f"{hours:.3f}" if hours else ""
 
 
-def _draw(books: Books, since: datetime | None) -> None:
+def _draw(client: Client, books: Books, report: CostReport, since: datetime | None) -> None:
     from ..plot import plot
 
+    for host in report.total.hosts:
+        first = since or books.first(host)
+        if first is not None:
+            show_usage(client, host, first, phrase("usage_of", host=host, first=_day(first)))
     days = books.days(since)
     if len(days) < 2:
         note(phrase("cost_one_day"))

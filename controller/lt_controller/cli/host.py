@@ -10,6 +10,7 @@ from ..client.models import as_dict
 from ..wording import phrase, say, state
 from ..wording.say import size
 from .common import json_option
+from .host_usage import show_usage
 from .lazy import LazyGroup
 from .output import ago, emit_json, emit_pairs, emit_table, note
 
@@ -63,7 +64,7 @@ def show(name: str, as_json: bool) -> int:
         info = client.host(name)
         keys = client.trusted_keys(info.host) if info.host.kind != "local" else []
         if as_json:
-            emit_json({**as_dict(info), "keys": keys})
+            emit_json({**as_dict(info), "keys": keys, "usage": as_dict(client.usage(name))})
             return 0
         settings = [
             (key, _plain(value)) for key, value in as_dict(info.host).items() if value not in (None, {}, [], "")
@@ -79,8 +80,10 @@ def show(name: str, as_json: bool) -> int:
                 ("clock", f"{info.clock_offset:+.1f} s" if info.clock_offset else ""),
                 ("looked at", ago(info.facts_time)),
                 *_facts(info),
+                ("history", _history(client, name)),
             ]
         )
+        show_usage(client, name)
     return 0
 
 
@@ -137,6 +140,12 @@ def _row(info: HostInfo) -> tuple[object, ...]:
         host.until.strftime("%Y-%m-%d %H:%M") if host.until else "",
         _plain(host.labels),
     )
+
+
+def _history(client: Client, name: str) -> str:
+    """How often it has changed, and how to see it."""
+    count = len(client.host_history(name))
+    return phrase("host_periods", count=count, host=name) if count > 1 else ""
 
 
 def _facts(info: HostInfo) -> list[tuple[str, object]]:

@@ -48,6 +48,7 @@ COMMANDS = {
     "notify": ("notify", "notify", "be told by desktop, Slack, Feishu, DingTalk or a command: ls, test"),
     "audit": ("audit", "audit", "who did what, when, by which command; --verify"),
     "cost": ("cost", "cost", "what hosts, jobs and weeks have cost, and what was idle"),
+    "stats": ("stats", "stats", "success, waiting and speed of past jobs, by host and recipe"),
     "data": ("data", "data", "the snapshots of data and code, and the hosts that have them"),
     "controller": ("controller", "controller", "the background process: run, start, status, stop"),
     "doctor": ("doctor", "doctor", "what is fit on this machine, and what is not"),

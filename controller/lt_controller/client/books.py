@@ -63,6 +63,12 @@ class Books:
         found = [(host, span) for host, spans in self.spans.items() for span in spans if span.job == job]
         return self._line_of(job, found, float("-inf")) if found else None
 
+    def first(self, host: str) -> datetime | None:
+        """When the host was first paid for, or used."""
+        starts = [span.begin for span in self.spans.get(host, ())]
+        starts += [term.begin for term in self._terms.get(host, ()) if term.rented]
+        return datetime.fromtimestamp(min(starts), timezone.utc) if starts else None
+
     def days(self, since: datetime | None, host: str | None = None) -> list[tuple[datetime, Charge, Charge]]:
         """(midnight here, what ran, what was idle) of each day from the first that has any; of all hosts, or one."""
         costs = [self.costs[host]] if host is not None else list(self.costs.values())

@@ -24,7 +24,9 @@ from .queueing import QueueCalls
 from .recover import RecoverCalls
 from .relocating import MoveCalls
 from .shells import ShellCalls
+from .statistics import StatCalls
 from .sweeps import SweepCalls
+from .usage import UsageCalls
 from .views import ViewCalls
 
 if TYPE_CHECKING:
@@ -46,6 +48,8 @@ class Client(
     AuditCalls,
     CostCalls,
     LeaseCalls,
+    UsageCalls,
+    StatCalls,
     SweepCalls,
 ):
     """One `LT_HOME`. Reads the database, writes what is asked for, wakes the controller; opens no connection itself.
