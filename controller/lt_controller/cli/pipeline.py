@@ -123,7 +123,7 @@ def show(ref: str, as_json: bool) -> int:
 @click.argument("ref", metavar="PIPELINE")
 @_params
 @click.option("--file", type=click.Path(path_type=Path), help="the file as it is now: edited stages, and what follows")
-@click.option("--on", metavar="HOST", help="go on there with what has not succeeded and has no job yet")
+@click.option("--on", metavar="HOST", help="go on there with what has not succeeded; jobs elsewhere are left")
 @_dry
 @json_option
 def resume(ref: str, params: tuple[str, ...], file: Path | None, on: str | None, dry_run: bool, as_json: bool) -> int:

@@ -20,8 +20,9 @@ from ..wording.exits import UNREACHABLE
 from . import orders
 from .details import Plan
 from .orders import Order
-from .pipelines import Pipeline, StagePlan
+from .pipelines import Pipeline, Stage, StagePlan
 from .planning import job_name
+from .submitting import is_choice
 from .wishing import Wishes
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ class Made:
     file: str
     params: Mapping[str, Any]
     stages: tuple[MadeStage, ...]  # in an order in which they can run
+    hosts: frozenset[str] = frozenset()  # those that take jobs
 
     def actions(self, known: Pipeline | None) -> dict[str, str]:
         """What is to be done with each stage; `known` is the pipeline as it was run before."""
+        asked = {stage.name: stage.host for stage in self.stages}
         before = {
             stage.name: graph.Before(
-                stage.digest,
+                "" if self._leaves(stage, asked.get(stage.name, "")) else stage.digest,
                 frozenset(stage.needs),
                 stage.state != "refused",
                 "" if stage.state in ("ready", "pending", "blocked") else stage.state,
@@ -103,6 +106,12 @@ class Made:
         ]
         return {"params": dict(self.params), "by": by, "stages": rows}
 
+    def _leaves(self, stage: Stage, asked: str) -> bool:
+        """Whether what is left to do of the stage can't be done where its job is: a new one goes elsewhere."""
+        if stage.host is None or stage.state not in states.RESTING or stage.state == states.SUCCEEDED:
+            return False
+        return stage.host not in self.hosts or (not is_choice(asked) and asked != stage.host)
+
     def _row(self, stage: MadeStage, job: str) -> dict[str, Any]:
         return {
             "name": stage.name,
@@ -115,7 +124,7 @@ class Made:
         }
 
 
-def fixed(known: Pipeline, on: str | None = None) -> Made:
+def fixed(client: Client, known: Pipeline, on: str | None = None) -> Made:
     """The pipeline as it was fixed before; `on` is another host for the stages that have not succeeded."""
     stages = tuple(
         MadeStage(
@@ -126,7 +135,7 @@ def fixed(known: Pipeline, on: str | None = None) -> Made:
         )
         for stage in known.stages
     )
-    return Made(known.id, known.name, known.file, known.params, stages)
+    return Made(known.id, known.name, known.file, known.params, stages, _open_hosts(client))
 
 
 def read(client: Client, path: Path, params: Sequence[str], on: str | None, known: Pipeline | None = None) -> Made:
@@ -172,7 +181,7 @@ def read(client: Client, path: Path, params: Sequence[str], on: str | None, know
     if problems:
         raise _bad(path, problems)
     pipeline, title = (known.id, known.name) if known else (new_ulid(), written.name)
-    return Made(pipeline, title, str(path), written.params, tuple(made))
+    return Made(pipeline, title, str(path), written.params, tuple(made), _open_hosts(client))
 
 
 def _freeze(client: Client, written: Written, name: str, stage: StageSection) -> Order:
@@ -270,6 +279,10 @@ def _told(written: Written, name: str, error: LtError) -> list[Problem]:
         else:
             problems.append(Problem(file, line, f"stages.{name}: {key}", item["message"], item["hint"]))
     return problems
+
+
+def _open_hosts(client: Client) -> frozenset[str]:
+    return frozenset(info.name for info in client.hosts() if not info.host.closed)
 
 
 def _stage_of(value: str) -> str:

@@ -134,7 +134,7 @@ class PipelineCalls(SecretCalls):
         from .pipeline_files import fixed, read
 
         known = self.pipeline(ref)
-        made = fixed(known, on) if file is None else read(self._whole(), Path(file), params, on, known)
+        made = fixed(self._whole(), known, on) if file is None else read(self._whole(), Path(file), params, on, known)
         return made.plans(known)
 
     def resume_pipeline(
@@ -148,7 +148,11 @@ class PipelineCalls(SecretCalls):
         from .pipeline_files import fixed, read
 
         known = self.pipeline(ref)
-        made = fixed(known, on) if file is None else read(self._whole(), Path(file).absolute(), params, on, known)
+        made = (
+            fixed(self._whole(), known, on)
+            if file is None
+            else read(self._whole(), Path(file).absolute(), params, on, known)
+        )
         plans = made.plans(known)
         if all(plan.action == "keep" for plan in plans):
             raise LtError("nothing_to_resume", name=known.name, state=known.state, file=known.file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -296,3 +297,28 @@ def test_a_client_inside_asks_the_controller_without_a_socket(desk: Desk) -> Non
             client.needed_secrets(["PATH"])
     assert asked == [{"op": "wake", "host": None}]
     until(lambda: not desk.home.controller_sock.exists(), 1)
+
+
+def test_a_resume_leaves_a_host_that_takes_nothing_or_is_not_meant_any_more(desk: Desk) -> None:
+    run = desk.run("{version: 1, host: 'box,twin', stages: {a: {command: [x]}, b: {command: [x], needs: [a]}}}")
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    first = desk.pipeline(run).stage("a")
+    desk.end(first.job, "failed")
+    driver.advance()
+    assert first.host == "box"
+
+    def plan(**named: Any) -> list[str]:
+        return [item.action for item in desk.client.plan_resume(run, **named)]
+
+    assert plan() == plan(on="box") == plan(on="any") == ["again", "wait"]
+    assert plan(on="twin") == ["anew", "anew"]
+    file = HostsFile(desk.home.hosts_file)
+    file.update(replace(file.load()["box"], closed="retired"))
+    assert plan() == ["anew", "anew"]
+    desk.client.resume_pipeline(run)
+    driver.advance()
+    desk.take_submits()
+    again = desk.pipeline(run).stage("a")
+    assert (again.host, again.state) == ("twin", "queued") and again.job != first.job
