@@ -20,10 +20,11 @@ ADAPTERS: dict[str, dict[str, Any]] = {
     "rslora": {"type": "lora", "r": 4, "alpha": 8, "use_rslora": True},
     "loraplus": {"type": "lora", "r": 4, "alpha": 8, "loraplus_lr_ratio": 16},
     "layers": {"type": "lora", "r": 4, "alpha": 8, "layers_to_transform": [1]},
+    "list": {"type": "lora", "r": 4, "alpha": 8, "target_modules": ["q_proj", "v_proj"]},
     "lokr": {"type": "lokr", "r": 4, "alpha": 8},
     "ptuning": {"type": "ptuning", "num_virtual_tokens": 4},
 }
-SLOW = {"rslora", "layers"}
+SLOW = {"rslora", "layers", "list"}
 RATES = {"ptuning": 3e-2}
 
 
@@ -51,6 +52,8 @@ def test_an_adapter_learns_and_resumes_bit_by_bit(kind: str, tmp_path: Path) -> 
     assert all(torch.equal(a[name], b[name]) for name in a)
     if kind == "layers":
         assert all(".layers.1." in name for name in a)
+    if kind == "list":
+        assert all("q_proj" in name or "v_proj" in name for name in a)
 
 
 def test_loraplus_gives_the_second_half_its_own_learning_rate(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ pytest.importorskip("trl")
 pytestmark = pytest.mark.train
 
 OTHERS = [method for method in TYPE_OF if method != "sft"]  # which has tests of its own
+GRPO_LOSSES = ("grpo", "dr_grpo", "dapo", "bnpo", "cispo", "sapo", "luspo", "vespo")
 EACH = [pytest.param(method, "lora") for method in OTHERS]
 EACH += [pytest.param(method, "full", marks=pytest.mark.slow) for method in OTHERS]
 
@@ -73,6 +74,38 @@ def test_every_loss_of_dpo_trains(loss: Any, tmp_path: Path) -> None:
     attempt = Attempt(tmp_path / "a", method_recipe(tmp_path, "dpo", train={"max_steps": 4}, dpo=block))
     assert attempt.run_inside() == 0, attempt.failure()
     assert len(attempt.losses()) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "loss"),
+    [*(("grpo", loss) for loss in GRPO_LOSSES), ("kto", "apo_zero_unpaired")],
+)
+def test_every_other_loss_of_grpo_and_kto_trains(method: str, loss: str, tmp_path: Path) -> None:
+    recipe = method_recipe(tmp_path, method, train={"max_steps": 3})
+    recipe[method] = {**recipe.get(method, {}), "loss_type": loss}
+    attempt = Attempt(tmp_path / "a", recipe)
+    assert attempt.run_inside() == 0, attempt.failure()
+    assert len(attempt.losses()) == 3
+
+
+@pytest.mark.parametrize(
+    "method", ["ppo", *(pytest.param(name, marks=pytest.mark.slow) for name in ("grpo", "gspo", "rloo"))]
+)
+def test_several_rewards_count_by_their_weights_and_each_has_its_mean(method: str, tmp_path: Path) -> None:
+    recipe = method_recipe(tmp_path, method, "full", train={"max_steps": 2})
+    recipe["rewards"] = [
+        {**recipe["rewards"][0], "weight": 0.5},
+        {"type": "length", "min": 4, "weight": -2.0},
+        {"type": "regex", "pattern": "[0-9]"},
+        {"type": "numeric"},
+    ]
+    attempt = Attempt(tmp_path / "a", recipe)
+    assert attempt.run_inside() == 0, attempt.failure()
+    for line in attempt.metrics()[:2]:
+        mean = {name: line[f"rewards/{name}/mean"] for name in ("letters", "length", "regex", "numeric")}
+        whole = 0.5 * mean["letters"] - 2 * mean["length"] + mean["regex"] + mean["numeric"]
+        assert line["reward"] == pytest.approx(whole, abs=1e-4)
 
 
 def test_gspo_takes_the_published_clipping_range_unless_the_recipe_says_another() -> None:

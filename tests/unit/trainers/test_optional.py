@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,41 @@ def test_prodigy_finds_its_rate_and_resumes_bit_by_bit(tmp_path: Path) -> None:
     assert second.losses() == {step: loss for step, loss in whole.losses().items() if step > 12}
     a, b = weights(whole.paths.out / "final"), weights(second.paths.out / "final")
     assert all(torch.equal(a[name], b[name]) for name in a)
+
+
+def dtypes_in(value: Any) -> Iterator[Any]:
+    """Of all tensors in dictionaries within each other."""
+    if isinstance(value, dict):
+        for one in value.values():
+            yield from dtypes_in(one)
+    elif hasattr(value, "dtype"):
+        yield value.dtype
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adamw_8bit",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("paged_adamw_8bit", "lion_8bit", "adafactor", "sgd")),
+    ],
+)
+def test_an_optimizer_learns_and_resumes_bit_by_bit(name: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip(optimizer_package(name) or "torch")
+    train = {"optim": name, "max_steps": 6, "warmup_steps": 0.2, "lr_scheduler_type": "cosine"}
+    recipe = method_recipe(tmp_path, "sft", "full", train=train, save={"save_steps": 3})
+    # What has less than 4,096 numbers keeps its state in 32 bits.
+    recipe["model"]["from_config"] |= {"hidden_size": 64, "intermediate_size": 128}
+    whole = Attempt(tmp_path / "whole", recipe)
+    assert whole.run_inside() == 0, whole.failure()
+    losses = list(whole.losses().values())
+    assert losses[-1] < losses[0]
+    if "8bit" in name:
+        state = torch.load(whole.paths.out / "checkpoint-3" / "optimizer.pt", weights_only=True)["state"]
+        assert "torch.uint8" in {str(dtype) for dtype in dtypes_in(state)}
+    second = Attempt(tmp_path / "2", recipe, resume=whole.paths.out / "checkpoint-3", step=3)
+    assert second.run_inside() == 0, second.failure()
+    assert second.losses() == {step: loss for step, loss in whole.losses().items() if step > 3}
 
 
 def test_kernels_that_are_not_there_are_said_and_the_run_goes_on(
