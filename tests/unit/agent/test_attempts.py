@@ -118,6 +118,19 @@ def snapshot(host: AgentHost, name: str, digest: str, files: dict[str, str]) -> 
     return DataLink(name, digest)
 
 
+def test_a_command_finds_its_inputs_as_words_and_as_variables(host: AgentHost) -> None:
+    link = snapshot(host, "rows", "abc", {"a/rows.jsonl": "some rows"})
+    attempt = host.start(
+        *("sh", "-c", 'cat "$1"; echo; echo "$LT_INPUT_ROWS $LT_INPUT_BIG_ONE"; echo "$2" "$3"', "sh"),
+        *("input:rows", "input:big_one", "input:none"),
+        data=(link,),
+        inputs={"rows": "data:rows/abc/a/rows.jsonl", "big_one": "/data/big"},
+    )
+    assert ended(attempt)["state"] == "succeeded", log(attempt)
+    rows = host.root.data("rows", "abc").resolve() / "a" / "rows.jsonl"
+    assert log(attempt).splitlines() == ["some rows", f"{rows} /data/big", "/data/big input:none"]
+
+
 def test_the_code_is_a_writable_copy(host: AgentHost) -> None:
     script = "echo changed >> lib/a.txt; cat lib/a.txt\n"
     link = snapshot(host, "code", "d1", {"run.sh": script, "lib/a.txt": "as sent\n"})
