@@ -292,7 +292,7 @@ def _stage_of(value: str) -> str:
 def _bad(path: Path, problems: Sequence[Problem]) -> LtError:
     told = [
         {"file": p.file, "line": p.line, "key": p.key, "message": p.message, "hint": p.hint, "text": str(p)}
-        for p in problems
+        for p in sorted(problems, key=lambda problem: (problem.file == COMMAND_LINE, problem.file, problem.line or 0))
     ]
     return LtError("bad_pipeline", file=str(path), problems=told, count=len(told))
 
