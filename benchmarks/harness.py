@@ -48,7 +48,7 @@ class Bench:
         self.runs = runs
         self.work = folder / "work"
         self.work.mkdir()
-        self.sshd = PrivateSshd(folder / "sshd", home=folder / "host home").start()
+        self.sshd = PrivateSshd(folder / "sshd", home=folder / "host home", extra=_sftp()).start()
         self.home = Home(folder / "lt").make()
         self.home.known_hosts.write_text(self.sshd.host_key_line)
         self.home.known_hosts.chmod(0o600)
@@ -144,6 +144,15 @@ class Bench:
         subprocess.run([LT, "controller", "stop"], env=self.environment, capture_output=True, check=False)
         subprocess.run([*self.ssh[:-1], "-O", "exit", HOST], capture_output=True, check=False)
         self.sshd.stop()
+
+
+def _sftp() -> list[str]:
+    """SFTP as every stock sshd has it: lt does not need it, those measured beside it do.
+
+    The program and not sshd's own `internal-sftp`: a session of this sshd is a shell's, which runs programs.
+    """
+    places = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/libexec/sftp-server")
+    return [f"Subsystem sftp {place}" for place in places if os.path.exists(place)][:1]
 
 
 @contextmanager

@@ -183,13 +183,14 @@ class _Link:
                 self.reset()
 
         threading.Thread(target=deliver, daemon=True).start()
-        data, due = b"?", 0.0
+        data, due, sent = b"?", 0.0, 0.0
         while data:
             try:
                 data = source.recv(1 << 18)
             except OSError:
                 data = b""
-            due = max(due, time.monotonic() + self._relay.latency + self._relay.resending(len(data)))
+            sent = max(sent, time.monotonic()) + (len(data) / self._relay.rate if self._relay.rate else 0.0)
+            due = max(due, sent + self._relay.latency + self._relay.resending(len(data)))
             with ready:
                 queue.append((due, data))
                 ready.notify()
