@@ -12,6 +12,8 @@ from lt_agent.protocol.paths import AttemptPaths
 
 MAX_SMALLER = 3
 MAX_HANGS = 1
+GENERATIONS = {"grpo": 8, "gspo": 8, "rloo": 2}
+"""Answers to a prompt where the recipe does not say: TRL 1.16's defaults."""
 
 
 def prepare_again(file: Path) -> bool:
@@ -50,18 +52,33 @@ def again(worker: Mapping[str, Any], reason: str) -> dict[str, Any] | None:
     changed: dict[str, Any] = json.loads(json.dumps(worker))
     changed["retries"] = {**retries, reason: retries.get(reason, 0) + 1}
     if reason == "oom":
-        batch = smaller_batch(changed["recipe"].get("train") or {})
-        if batch is None:
+        smaller = smaller_recipe(changed["recipe"])
+        if smaller is None:
             return None
-        changed["recipe"]["train"] = {**(changed["recipe"].get("train") or {}), **batch}
-        if changed["recipe"].get("method") == "ppo":
-            # It writes and reads a round in parts of this size, however few rows a pass learns from.
-            own = dict(changed["recipe"].get("ppo") or {})
-            own["local_rollout_forward_batch_size"] = max(
-                1, int(own.get("local_rollout_forward_batch_size") or 64) // 2
-            )
-            changed["recipe"]["ppo"] = own
+        changed["recipe"] = smaller
     return changed
+
+
+def smaller_recipe(recipe: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The recipe with a smaller batch and the same rows in each step; None where there is none that can be trained."""
+    method, train = recipe.get("method"), recipe.get("train") or {}
+    batch = smaller_batch(train)
+    if batch is None:
+        return None
+    own = dict(recipe.get(str(method)) or {})
+    rows = batch["per_device_train_batch_size"]
+    if method == "kto" and rows == 1 and (own.get("loss_type") or "kto") == "kto":
+        return None  # its loss compares the rows of a batch
+    if method == "ppo":
+        # It writes and reads a round in parts of this size, however few rows a pass learns from.
+        own["local_rollout_forward_batch_size"] = max(1, int(own.get("local_rollout_forward_batch_size") or 64) // 2)
+    steps = own.get("steps_per_generation")
+    if method in GENERATIONS and steps:
+        # A round must hold whole groups of answers; where it would not, it keeps its size.
+        group = int(own.get("num_generations") or GENERATIONS[method])
+        if rows * int(steps) * _processes(recipe) % group:
+            own["steps_per_generation"] = int(steps) * (_rows(train) // rows)
+    return {**recipe, "train": {**train, **batch}, **({str(method): own} if own else {})}
 
 
 def smaller_batch(train: Mapping[str, Any]) -> dict[str, int] | None:
@@ -69,12 +86,21 @@ def smaller_batch(train: Mapping[str, Any]) -> dict[str, int] | None:
 
     An odd number is divided by its smallest factor instead, since no row may be lost.
     """
-    rows = int(train.get("per_device_train_batch_size") or 8)
+    rows = _rows(train)
     passes = int(train.get("gradient_accumulation_steps") or 1)
     factor = next((number for number in range(2, rows + 1) if rows % number == 0), None)
     if factor is None:
         return None
     return {"per_device_train_batch_size": rows // factor, "gradient_accumulation_steps": passes * factor}
+
+
+def _rows(train: Mapping[str, Any]) -> int:
+    return int(train.get("per_device_train_batch_size") or 8)
+
+
+def _processes(recipe: Mapping[str, Any]) -> int:
+    asked = (recipe.get("parallel") or {}).get("processes") or (recipe.get("resources") or {}).get("gpus")
+    return max(1, int(asked or 1))
 
 
 def newest_checkpoint(paths: AttemptPaths, before: int | None = None) -> tuple[int, Path] | None:

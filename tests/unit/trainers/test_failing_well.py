@@ -47,6 +47,32 @@ def test_memory_is_tried_three_times_a_hang_once_and_nothing_else_at_all() -> No
     assert again(worker, "nan") is None
 
 
+@pytest.mark.parametrize(
+    ("block", "processes", "steps"),
+    [
+        ({"num_generations": 2, "steps_per_generation": 1}, 1, 1),
+        ({"num_generations": 8, "steps_per_generation": 1}, 1, 2),
+        ({"steps_per_generation": 1}, 1, 2),
+        ({"steps_per_generation": 1}, 2, 1),
+        ({}, 1, None),
+    ],
+)
+def test_a_smaller_batch_leaves_whole_groups_of_answers_in_a_round(
+    block: dict[str, int], processes: int, steps: int | None
+) -> None:
+    recipe = {"method": "grpo", "grpo": block, "resources": {"gpus": processes}}
+    changed = again({"recipe": recipe}, "oom")
+    assert changed is not None
+    assert changed["recipe"]["train"] == {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
+    assert (changed["recipe"].get("grpo") or {}).get("steps_per_generation") == steps
+
+
+def test_kto_keeps_two_rows_to_compare() -> None:
+    recipe = {"method": "kto", "train": {"per_device_train_batch_size": 2}}
+    assert again({"recipe": recipe}, "oom") is None
+    assert again({"recipe": {**recipe, "kto": {"loss_type": "apo_zero_unpaired"}}}, "oom") is not None
+
+
 def test_ppo_also_writes_fewer_answers_at_once_after_it_ran_out_of_memory() -> None:
     changed = again({"recipe": {"method": "ppo", "ppo": {"kl_coef": 0.1}}}, "oom")
     assert changed is not None
