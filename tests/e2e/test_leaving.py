@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from support.laptop import Laptop, job_processes, tree_hashes
@@ -81,6 +83,74 @@ def test_a_retired_host_that_comes_back_has_its_old_attempt_stopped(
     assert (after["state"], after["host"], after["attempt"]) == ("running", "twin", 2), where
     laptop.lt("stop", name)
     laptop.wait_state(name, "cancelled")
+
+
+def test_a_job_of_several_hosts_goes_on_by_itself_when_its_host_is_given_up(
+    laptop: Laptop, box: SshHost, twin: SshHost
+) -> None:
+    name = laptop.run("box,twin", "sleep", "600", options=["--retries", "2"])
+    job = laptop.wait_state(name, "running")
+    first = {"box": box, "twin": twin}[job["host"]]
+    other = {"box": "twin", "twin": "box"}[job["host"]]
+    port = first.sshd.port
+    first.sshd.stop()
+    told = laptop.lt("host", "retire", job["host"]).stderr
+    assert f"{name} goes on" in told
+    until(lambda: laptop.job(name)["attempt"] == 2, 90, "the next attempt is begun")
+    after = laptop.wait_state(name, "running")
+    assert (after["host"], after["attempt"]) == (other, 2)
+    spec = json.loads(after["spec"])
+    assert (spec["tried"], spec["retries"]) == (1, 2)
+    shown = laptop.lt("show", name).stdout
+    assert "given up with its host" in shown and f"goes on at {other}" in shown
+    laptop.lt("host", "retire", other)  # no host is left: it waits, and can be stopped
+    waiting = laptop.wait_state(name, "queued")
+    assert json.loads(waiting["waits"])["code"] == "elsewhere" and waiting["retry_at"]
+    assert "to go on elsewhere (box,twin)" in laptop.lt("show", name).stdout
+    laptop.lt("stop", name)
+    laptop.wait_state(name, "cancelled")
+
+    first.sshd.start(port)
+    laptop.lt("host", "retire", job["host"], "--undo")
+    laptop.lt("host", "check", job["host"], code=None)
+    until(lambda: not job_processes(job["id"]), 60, "both hosts have stopped what was given up there")
+    assert laptop.job(name)["state"] == "cancelled"
+
+
+@pytest.mark.slow
+@pytest.mark.train
+def test_a_training_goes_on_by_itself_elsewhere_to_the_same_weights(
+    laptop: Laptop, box: SshHost, twin: SshHost
+) -> None:
+    pytest.importorskip("trl", reason="the train extra is not installed")
+    long = [*SMALL, "train.max_steps=60", "save.pull=all"]
+    name = laptop.submit("box,twin", "tiny-sft", "--retries", "1", *long)
+    job = laptop.wait_state(name, "running", timeout=200)
+    first = {"box": box, "twin": twin}[job["host"]]
+    other = {"box": "twin", "twin": "box"}[job["host"]]
+    saved = first.root / "jobs" / job["id"] / "1" / "control" / "saved"
+    until(lambda: (saved / "checkpoint-4").exists(), 200, "a checkpoint")
+    for process in job_processes(job["id"]):
+        process.suspend()  # so that it gets no further than what is at home
+    names = {path.name for path in saved.iterdir()}
+    assert "final" not in names, "it was quicker than this test"
+
+    def at_home() -> bool:
+        found = laptop.checkpoints(name)
+        return names <= found.keys() and all(row["pull_state"] == "pulled" for row in found.values())
+
+    until(at_home, 90, "all that it has saved is at home")
+    first.sshd.stop()
+    assert f"{name} goes on" in laptop.lt("host", "retire", job["host"]).stderr
+    straight = laptop.submit(other, "tiny-sft", *long)
+    for one in (name, straight):
+        laptop.wait_state(one, "succeeded", timeout=300)
+        until(lambda one=one: laptop.job(one)["pull_state"] == "pulled", 60, "pulled")
+    ended = laptop.job(name)
+    assert (ended["host"], ended["attempt"], ended["id"]) == (other, 2, job["id"])
+    assert min(laptop.metrics(name, "loss", attempt=2)) > 4, "it did not begin anew"
+    weights = [tree_hashes(laptop.home / "runs" / one / "final") for one in (name, straight)]
+    assert weights[0]["model.safetensors"] == weights[1]["model.safetensors"]
 
 
 def test_what_is_at_home_may_be_cleared_from_its_host_and_nothing_else(laptop: Laptop, box: SshHost) -> None:

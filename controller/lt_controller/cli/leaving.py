@@ -9,6 +9,7 @@ import click
 from lt_agent.protocol.errors import LtError
 
 from ..client import Client
+from ..client.relocating import is_between
 from ..wording import phrase, say, state
 from .common import json_option
 from .output import emit, emit_json, note
@@ -55,6 +56,9 @@ def drain(host: str, save: bool, undo: bool, no_wait: bool, as_json: bool) -> in
 def retire(host: str, force: bool, undo: bool, to: str | None, as_json: bool) -> int:
     """Give HOST up for good. Its jobs that have not ended count as lost; --move goes on with them elsewhere.
 
+    A job that has retries left and was submitted to several hosts (any, a label, names) goes on by itself, once its
+    newest checkpoint is at home.
+
     Should the host come back, what still runs of them is stopped there, so that no job runs twice.
     """
     with Client() as client:
@@ -64,8 +68,7 @@ def retire(host: str, force: bool, undo: bool, to: str | None, as_json: bool) ->
             return 0
         alive = client.leaving(host).alive
         client.retire_host(host, force=force)
-        for job in alive:
-            client.wait(job.id, timeout=60)
+        client.wait_given_up(host, timeout=60)
         note(phrase("host_given_up", host=host, count=len(alive)))
         moved = [_move(client, job.id, job.name, to) for job in alive]
         if as_json:
@@ -75,6 +78,13 @@ def retire(host: str, force: bool, undo: bool, to: str | None, as_json: bool) ->
 
 def _move(client: Client, job: str, name: str, to: str | None) -> bool:
     """Goes on with a job elsewhere, or says how; whether nothing stood in the way."""
+    found = client.job(job)
+    if is_between(found):
+        note(phrase("goes_on_by_itself", job=name, asked=((found.waits or {}).get("params") or {}).get("asked")))
+        return True
+    if not found.resting:  # it has gone on already
+        note(phrase("goes_on", job=name, host=found.host))
+        return True
     if to is None:
         note(phrase("go_on_elsewhere", job=name))
         return True

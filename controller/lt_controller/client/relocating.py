@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,11 @@ class Leaving:
         return not self.alive and not self.missing
 
 
+def is_between(job: Job) -> bool:
+    """Whether its host was given up, and it looks for another one by itself."""
+    return job.state == states.QUEUED and (job.waits or {}).get("code") == "elsewhere"
+
+
 class MoveCalls(HostCalls, JobCalls):
     """The part of the client that speaks of leaving a host."""
 
@@ -51,9 +57,9 @@ class MoveCalls(HostCalls, JobCalls):
             return self.resume_on(ref, job.host, from_step)
         return super().resume(ref, from_step)
 
-    def resume_on(self, ref: str, host: str, from_step: int | str | None = None) -> Request:
+    def resume_on(self, ref: str, host: str, from_step: int | str | None = None, *, again: bool = False) -> Request:
         """Goes on with a resting job on another host, from its newest checkpoint at home, or the one of this step or
-        name; from the beginning where none was ever made.
+        name; from the beginning where none was ever made. `again`: as one of the retries that the job has.
 
         Raises LtError `job_not_resting`, `no_such_checkpoint`, `checkpoint_not_home`, `input_stays_behind`, and what a
         submit to that host raises.
@@ -63,7 +69,7 @@ class MoveCalls(HostCalls, JobCalls):
         from .planning import check_room, environment, host_variables, known_facts
 
         job = self.job(ref)
-        if not job.resting:
+        if not job.resting and not is_between(job):
             raise LtError("job_not_resting", job=job.name, state=job.state)
         info = self.host(host)
         check_open(info)
@@ -87,11 +93,14 @@ class MoveCalls(HostCalls, JobCalls):
             "resume": to_dict(resume) if resume else None,
             "snapshot": frozen.intent() if frozen else None,
             "by": person(),
+            "again": again,
         }
         self._confide_again(job.id)
         return self._ask("relocate", job.id, params, host=host)
 
-    def move_on(self, ref: str, to: str, from_step: int | str | None = None) -> tuple[Request, str]:
+    def move_on(
+        self, ref: str, to: str, from_step: int | str | None = None, *, again: bool = False
+    ) -> tuple[Request, str]:
         """As `resume_on`, with the best host of those that `to` stands for (`any`, a label, names); and which it is.
 
         Raises LtError `no_host_fits{asked, ranking}` and as `resume_on`.
@@ -99,7 +108,7 @@ class MoveCalls(HostCalls, JobCalls):
         from .submitting import is_choice
 
         if not is_choice(to):
-            return self.resume_on(ref, to, from_step), to
+            return self.resume_on(ref, to, from_step, again=again), to
         from .placing import standing_for
 
         client: Any = self
@@ -110,7 +119,7 @@ class MoveCalls(HostCalls, JobCalls):
             if not rank.fits:
                 continue
             try:
-                return self.resume_on(ref, rank.host, from_step), rank.host
+                return self.resume_on(ref, rank.host, from_step, again=again), rank.host
             except LtError as error:
                 if "host" not in error.params:
                     raise
@@ -130,6 +139,17 @@ class MoveCalls(HostCalls, JobCalls):
         info = self._close(name, RETIRED)
         self._ask("retire", "", {"host": name, "by": person()})
         return info
+
+    def wait_given_up(self, name: str, timeout: float) -> bool:
+        """Waits up to `timeout` seconds until nothing counts as running on a retired host; whether it came to that."""
+        deadline = time.monotonic() + timeout
+        with self._watch() as watch:
+            while any(not job.resting and not is_between(job) for job in queries.jobs(self._db, host=name)):
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return False
+                watch.wait(min(left, 5.0))
+        return True
 
     def drain_host(self, name: str, *, save: bool = False) -> Leaving:
         """Nothing new goes there; with `save` what runs or waits is paused (saved first), else it may finish. All
@@ -162,7 +182,7 @@ class MoveCalls(HostCalls, JobCalls):
         """How far the host is from being free to go, as it is known now. Raises LtError `no_such_host`."""
         self.host(name)
         here = [job for job in queries.jobs(self._db, all=True) if self._was_on(job, name)]
-        alive = tuple(job for job in here if job.host == name and not job.resting)
+        alive = tuple(job for job in here if job.host == name and not job.resting and not is_between(job))
         missing, failed, home, size = [], [], 0, 0
         for job in here:
             for item in queries.checkpoints(self._db, job.id):

@@ -86,10 +86,11 @@ class Inside(Client):
 
 def drivers(client: Inside, writer: Writer) -> list[Driver]:
     """All of them. A new one is a line here."""
+    from .onward import Onward
     from .pipelining import PipelineDriver
     from .sweeping import Sweeps
 
-    return [PipelineDriver(client, writer), Sweeps(client, writer)]
+    return [PipelineDriver(client, writer), Sweeps(client, writer), Onward(client, writer)]
 
 
 class Flows:

@@ -7,7 +7,7 @@ import sqlite3
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 
-from ..store import checkpoints, intents, jobs
+from ..store import checkpoints, elsewhere, intents, jobs
 from ..store.intents import Intent
 
 
@@ -62,6 +62,8 @@ def remove_here(db: sqlite3.Connection, intent: Intent) -> None:
 
 def _stop_unsent(db: sqlite3.Connection, intent: Intent) -> bool:
     """Stops a job that is queued: the host has not been told of it."""
+    if elsewhere.stop(db, intent.id, intent.kind, intent.job):
+        return True
     row = db.execute("SELECT attempt, state FROM jobs WHERE id=?", (intent.job,)).fetchone()
     if intent.kind not in ("stop", "pause") or row is None or row[1] != states.QUEUED:
         return False

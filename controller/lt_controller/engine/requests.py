@@ -10,7 +10,7 @@ from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import ResumeFrom
 
-from ..store import checkpoints, intents, jobs, queue
+from ..store import checkpoints, elsewhere, intents, jobs, queue
 from ..store.intents import Intent
 from ..store.writer import Writer
 from . import moving
@@ -72,6 +72,8 @@ class Requests:
             return
         if job.state == states.PAUSED:
             self._writer.run("jobs", jobs.cancel_paused, job.id)
+            return
+        if self._writer.run("jobs", elsewhere.stop, intent.id, intent.kind, job.id):
             return
         passed(StopStep.SEEN, self._home)
         self._cancel_staging(job.id, job.attempt)

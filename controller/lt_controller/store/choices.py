@@ -76,6 +76,7 @@ def movable(db: sqlite3.Connection) -> list[Movable]:
         " (SELECT json_group_array(host) FROM (SELECT host FROM choices WHERE job_id=j.id ORDER BY rank))"
         " FROM jobs j WHERE j.asked IS NOT NULL AND j.removed=0 AND j.adopted_by IS NULL AND j.started_at IS NULL"
         " AND j.state IN ('queued', 'staging', 'waiting') AND coalesce(json_extract(j.spec, '$.resume'), '') = ''"
+        " AND coalesce(json_extract(j.waits, '$.code'), '') != 'elsewhere'"
         " AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.job_id=j.id AND i.state='pending' AND i.kind!='submit')"
         " ORDER BY j.priority DESC, j.id"
     ).fetchall()

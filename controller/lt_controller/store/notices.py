@@ -74,15 +74,15 @@ def collect(db: sqlite3.Connection, wanting: Wanting) -> int:
 def _ends(db: sqlite3.Connection, wanting: Wanting) -> int:
     rows = db.execute(
         "SELECT a.job_id, a.attempt, a.host, a.exit, a.finished_at, a.started_at, a.tell_from, j.name, j.recipe,"
-        " j.attempt, j.step, j.total_steps, j.message FROM attempts a JOIN jobs j ON j.id=a.job_id"
+        " j.attempt, j.step, j.total_steps, j.message, j.state FROM attempts a JOIN jobs j ON j.id=a.job_id"
         " WHERE a.exit IS NOT NULL AND a.told=0 ORDER BY a.finished_at LIMIT ?",
         (BATCH,),
     ).fetchall()
-    for job, attempt, host, text, finished, started, since, name, recipe, newest, step, total, message in rows:
+    for job, attempt, host, text, finished, started, since, name, recipe, newest, step, total, message, state in rows:
         db.execute("UPDATE attempts SET told=1 WHERE job_id=? AND attempt=?", (job, attempt))
         record = json.loads(text)
         when = finished or now()
-        kind = _kind(record, newest > attempt)
+        kind = _kind(record, newest > attempt or state not in states.RESTING)
         if kind is None or (since and when < since) or epoch(now()) - epoch(when) > OLD:
             continue
         params = {"state": record.get("state"), "reason": record.get("reason"), "exit_code": record.get("exit_code")}
@@ -90,7 +90,7 @@ def _ends(db: sqlite3.Connection, wanting: Wanting) -> int:
         params["seconds"] = epoch(when) - epoch(started) if started else None
         if kind == "retry":
             params["try"] = (record.get("retry") or {}).get("tried")
-        key = f"end:{job}:{attempt}"
+        key = f"{'retry' if kind == 'retry' else 'end'}:{job}:{attempt}"
         add(db, wanting, key, kind, str(record.get("state")), when, params, (job, name, attempt, host, recipe or ""))
     return len(rows)
 

@@ -11,7 +11,7 @@ from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import DataLink, EnvPlan, ExitRecord, JobSpec, ResumeFrom, from_dict, to_dict
 
-from . import intents, jobs
+from . import elsewhere, intents, jobs
 from .intents import Intent
 
 RETIRED = "host_retired"
@@ -45,9 +45,14 @@ def retire(db: sqlite3.Connection, host: str) -> int:
         (host,),
     ).fetchall()
     for job, attempt in rows:
-        jobs.end_attempt(db, job, attempt, ExitRecord(states.LOST, RETIRED), 0.0)
+        newest = db.execute("SELECT 1 FROM jobs WHERE id=? AND attempt=?", (job, attempt)).fetchone() is not None
+        goes_on = newest and elsewhere.may_go_on(db, job)
+        retry = elsewhere.announced(db, job, attempt) if goes_on else None
+        jobs.end_attempt(db, job, attempt, ExitRecord(states.LOST, RETIRED, retry=retry), 0.0)
         jobs.add_event(db, job, attempt, host, RETIRED, {"host": host})
         db.execute("UPDATE attempts SET fenced=1 WHERE job_id=? AND attempt=?", (job, attempt))
+        if goes_on:
+            elsewhere.leave(db, job, host)
     # What is on it alone can't be had any more, and must not be waited for.
     db.execute(
         "UPDATE checkpoints SET pull_state='none' WHERE pull_state IN ('pending', 'pulling')"
@@ -69,12 +74,16 @@ def fence_done(db: sqlite3.Connection, job: str, attempt: int) -> None:
 
 
 def relocate(db: sqlite3.Connection, job: str, params: dict[str, Any]) -> int:
-    """Begins the next attempt of a resting job on another host; its number. `params` as `client.relocating` made them.
+    """Begins the next attempt of a job that rests, or looks for a host, on another one; its number.
+
+    `params` as `client.relocating` made them; with `again` it is one of the job's own retries.
 
     Raises LtError `job_not_resting`.
     """
     row = db.execute("SELECT state, attempt, host, spec, pull FROM jobs WHERE id=? AND removed=0", (job,)).fetchone()
-    if row is None or row[0] not in states.RESTING:
+    between = elsewhere.is_between(db, job)
+    again = bool(params.get("again"))
+    if row is None or not (between or (row[0] in states.RESTING and not again)):
         raise LtError("job_not_resting", job=job, state=row[0] if row else "unknown")
     attempt = int(row[1]) + 1
     snapshot, resume = params.get("snapshot"), params.get("resume")
@@ -91,16 +100,18 @@ def relocate(db: sqlite3.Connection, job: str, params: dict[str, Any]) -> int:
         variables=dict(params["variables"]),
         data=data,
         resume=from_dict(ResumeFrom, resume) if resume else None,
-        tried=0,  # as with every attempt that a person begins: all its retries are before it
+        # What a person begins has all its retries before it.
+        tried=old.tried + 1 if again else 0,
         not_before=0.0,
     )
     db.execute(
         "UPDATE jobs SET host=?, attempt=?, state=?, reason=NULL, message=NULL, finished_at=NULL, exit_code=NULL,"
-        " place=NULL, waits=NULL, retry_at=NULL, asked=NULL, spec=?, pull=? WHERE id=?",
+        " place=NULL, waits=NULL, retry_at=NULL, asked=CASE WHEN ? THEN asked END, spec=?, pull=? WHERE id=?",
         (
             params["host"],
             attempt,
             states.QUEUED,
+            again,
             json.dumps(to_dict(spec), ensure_ascii=False),
             json.dumps(pull, ensure_ascii=False),
             job,

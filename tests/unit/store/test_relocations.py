@@ -9,10 +9,12 @@ from dataclasses import replace
 
 import pytest
 
+from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import EnvPlan, ExitRecord, JobSpec, to_dict
 from lt_agent.protocol.ulid import new_ulid
-from lt_controller.store import intents, jobs, relocations
+from lt_controller.store import elsewhere, intents, jobs, notices, relocations
 from lt_controller.store.schema import open_writable
+from lt_controller.wording import waits
 
 
 @pytest.fixture
@@ -77,3 +79,107 @@ def test_the_audit_has_what_a_recovery_found(db: sqlite3.Connection) -> None:
     ask(db, "two", "pull", "J")
     intents.done(db, "two")
     assert len(told(db)) == 1, "what changes no owner and no host is told by the wish alone"
+
+
+def choose(db: sqlite3.Connection, job: str, asked: str | None = "any") -> None:
+    """As if the job had been submitted to several hosts."""
+    db.execute("UPDATE jobs SET asked=? WHERE id=?", (asked, job))
+
+
+def checkpoint(db: sqlite3.Connection, job: str, step: int, pull_state: str) -> None:
+    db.execute(
+        "INSERT INTO checkpoints (job_id, attempt, name, kind, step, size, resumable, pull_state, manifest)"
+        " VALUES (?,1,?,'checkpoint',?,1,1,?,'{}')",
+        (job, f"checkpoint-{step}", step, pull_state),
+    )
+
+
+def state(db: sqlite3.Connection, job: str) -> tuple[str, str | None, int]:
+    row: tuple[str, str | None, int] = db.execute(
+        "SELECT state, reason, attempt FROM jobs WHERE id=?", (job,)
+    ).fetchone()
+    return row
+
+
+def moved(db: sqlite3.Connection, job: str, **params: object) -> int:
+    return relocations.relocate(db, job, {"host": "b", "env": to_dict(EnvPlan("existing")), "variables": {}, **params})
+
+
+def test_a_job_with_retries_and_several_hosts_leaves_a_retired_one_and_is_never_at_rest(db: sqlite3.Connection) -> None:
+    job = submit(db, retries=2, tried=1)
+    choose(db, job)
+    checkpoint(db, job, 4, "pulled")
+    relocations.retire(db, "a")
+    assert state(db, job) == ("queued", None, 1)
+    [found] = elsewhere.between(db)
+    assert (found.job, found.asked, found.tries) == (job, "any", 0) and found.due > 0
+    told = waits(json.loads(db.execute("SELECT waits FROM jobs").fetchone()[0]), lang="en")
+    assert told == "to go on elsewhere (any), since a was given up"
+    exit_record = json.loads(db.execute("SELECT exit FROM attempts").fetchone()[0])
+    assert (exit_record["state"], exit_record["retry"]["tried"]) == ("lost", 2)
+    assert relocations.fenced_on(db, "a") == [(job, 1)]
+    assert moved(db, job, again=True) == 2
+    spec = json.loads(db.execute("SELECT spec FROM jobs").fetchone()[0])
+    assert (spec["tried"], state(db, job)) == (2, ("queued", None, 2)) and elsewhere.between(db) == []
+    with pytest.raises(LtError, match="job_not_resting"):
+        moved(db, job, again=True)
+    relocations.retire(db, "b")
+    assert state(db, job)[0] == "lost", "its retries are used up"
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked", "newest"),
+    [({"retries": 0}, "any", None), ({"retries": 2, "tried": 2}, "any", None), ({"retries": 2}, None, None)]
+    + [({"retries": 2}, "any", pull_state) for pull_state in ("none", "pending", "failed", "skipped")],
+)
+def test_without_retries_other_hosts_or_its_newest_checkpoint_a_job_is_lost(
+    db: sqlite3.Connection, fields: dict[str, int], asked: str | None, newest: str | None
+) -> None:
+    job = submit(db, **fields)
+    choose(db, job, asked)
+    if newest is not None:
+        checkpoint(db, job, 4, "pulled")
+        checkpoint(db, job, 8, newest)
+    relocations.retire(db, "a")
+    assert state(db, job) == ("lost", "host_retired", 1) and elsewhere.between(db) == []
+
+
+def test_pauses_between_looks_are_in_the_database_and_a_person_goes_first(db: sqlite3.Connection) -> None:
+    job = submit(db, retries=2)
+    choose(db, job)
+    relocations.retire(db, "a")
+    [found] = elsewhere.between(db)
+    elsewhere.put_off(db, found, 2_000_000_000.0, LtError("no_host_fits", asked="any", ranking=[]))
+    [found] = elsewhere.between(db)
+    assert (found.tries, found.due) == (1, 2_000_000_000.0)
+    assert db.execute("SELECT retry_at FROM jobs").fetchone()[0].startswith("2033-05-18")
+    told = waits(json.loads(db.execute("SELECT waits FROM jobs").fetchone()[0]), lang="en")
+    assert "next look in" in told and told.endswith("no host fits")
+    ask(db, "one", "relocate", job, host="b", env=to_dict(EnvPlan("existing")), variables={})
+    assert elsewhere.between(db) == [], "a person has said where to"
+    relocations.settle(db)
+    spec = json.loads(db.execute("SELECT spec FROM jobs").fetchone()[0])
+    assert (state(db, job), spec["tried"]) == (("queued", None, 2), 0)
+
+
+@pytest.mark.parametrize(("kind", "ends"), [("stop", "cancelled"), ("pause", "paused")])
+def test_a_job_between_two_hosts_can_be_stopped_and_paused(db: sqlite3.Connection, kind: str, ends: str) -> None:
+    job = submit(db, retries=2)
+    choose(db, job)
+    relocations.retire(db, "a")
+    ask(db, "one", kind, job)
+    assert elsewhere.stop_asked(db) == 1
+    assert state(db, job)[0] == ends and elsewhere.between(db) == []
+    assert db.execute("SELECT state FROM intents WHERE id='one'").fetchone()[0] == "done"
+
+
+def test_what_can_not_go_on_is_lost_and_says_why(db: sqlite3.Connection) -> None:
+    job = submit(db, retries=2)
+    choose(db, job)
+    relocations.retire(db, "a")
+    notices.collect(db, lambda *_: ["me"])
+    elsewhere.give_up(db, job, 1, LtError("no_such_path", path="/gone", why="no such file"))
+    assert state(db, job) == ("lost", "host_retired", 1)
+    assert "/gone" in db.execute("SELECT message FROM jobs").fetchone()[0]
+    notices.collect(db, lambda *_: ["me"])
+    assert [item.notice.kind for item in notices.pending(db)] == ["retry", "lost"]

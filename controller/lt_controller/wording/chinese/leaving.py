@@ -19,11 +19,15 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
 }
 
-REASONS: dict[str, str] = {"host_retired": "其主机已被放弃"}
+REASONS: dict[str, str] = {"host_retired": "其主机已被放弃", "no_host_fits": "没有合适的主机"}
 
 EVENTS: dict[str, str] = {
     "host_retired": "随主机 {host} 一起被放弃",
     "relocated": "改在 {host} 继续，不再在 {origin}[，从 {name} 开始]",
+}
+
+WAITS: dict[str, str] = {
+    "elsewhere": "{host} 已放弃，等待到其他主机（{asked}）继续[；{left:time} 后再找][：{reason}]",
 }
 
 PHRASES: dict[str, str] = {
@@ -31,6 +35,7 @@ PHRASES: dict[str, str] = {
     "host_open": "{host} 重新接受任务。",
     "host_given_up": "{host} 已退役；那里没有结束的任务：{count} 个。",
     "go_on_elsewhere": "{job} 可以在别处继续：lt resume {job} --on HOST",
+    "goes_on_by_itself": "{job} 会自动在 {asked} 中最合适的主机上继续：lt show {job}",
     "goes_on": "{job} 在 {host} 继续",
     "drain_left": "{host}：{jobs} 个任务未停，{checkpoints} 个检查点未取回",
     "may_go": "{host} 可以归还：那里没有任务在运行，{checkpoints} 个检查点（{size:size}）已取回并校验。",

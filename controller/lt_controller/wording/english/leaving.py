@@ -19,11 +19,15 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
 }
 
-REASONS: dict[str, str] = {"host_retired": "its host was given up"}
+REASONS: dict[str, str] = {"host_retired": "its host was given up", "no_host_fits": "no host fits"}
 
 EVENTS: dict[str, str] = {
     "host_retired": "given up with its host {host}",
     "relocated": "goes on at {host}, no longer at {origin}[, from {name}]",
+}
+
+WAITS: dict[str, str] = {
+    "elsewhere": "to go on elsewhere ({asked}), since {host} was given up[; next look in {left:time}][: {reason}]",
 }
 
 PHRASES: dict[str, str] = {
@@ -31,6 +35,7 @@ PHRASES: dict[str, str] = {
     "host_open": "{host} takes jobs again.",
     "host_given_up": "{host} is retired; jobs there that had not ended: {count}.",
     "go_on_elsewhere": "{job} can go on elsewhere: lt resume {job} --on HOST",
+    "goes_on_by_itself": "{job} goes on elsewhere by itself, at the best of {asked}: lt show {job}",
     "goes_on": "{job} goes on at {host}",
     "drain_left": "{host}: {jobs} jobs are not at rest, {checkpoints} checkpoints are not at home",
     "may_go": "{host} can go: nothing runs there, and {checkpoints} checkpoints ({size:size}) are at home, verified.",

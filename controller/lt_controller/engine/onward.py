@@ -1,0 +1,54 @@
+"""Sends jobs whose host a person has given up on to another one: a driver of `flows`.
+
+It asks the same of the client as a person who types `lt resume JOB --on any`: the ranking of the hosts, the environment
+there, the checkpoint at home as a snapshot. What it knows is in the database (`store.elsewhere`), the pauses as well.
+"""
+
+from __future__ import annotations
+
+import time
+
+from lt_agent.protocol.errors import LtError
+
+from ..store import elsewhere
+from ..store.elsewhere import Between
+from ..store.writer import Writer
+from .flows import Inside
+
+FIRST_PAUSE, LONGEST_PAUSE = 30.0, 1800.0  # seconds between two looks for a host, doubled with each
+# Of these another look may find the opposite; all else would be met again.
+PASSING = frozenset({"no_host_fits", "no_host_meant", "host_unreachable", "controller_gone", "controller_silent"})
+
+
+class Onward:
+    """The driver. `client` acts in the controller's own process."""
+
+    def __init__(self, client: Inside, writer: Writer) -> None:
+        self._client = client
+        self._writer = writer
+
+    def advance(self) -> float | None:
+        """Looks for a host for each job that is due; the seconds until the next is."""
+        self._writer.run("jobs", elsewhere.stop_asked)
+        waiting = self._writer.run("", elsewhere.between)
+        for found in waiting:
+            if found.due <= time.time():
+                self._send(found)
+        left = [found.due - time.time() for found in self._writer.run("", elsewhere.between)] if waiting else []
+        return max(1.0, min(left)) if left else None
+
+    def busy(self) -> bool:
+        """Whether a job looks for a host."""
+        return bool(self._writer.run("", elsewhere.between))
+
+    def _send(self, found: Between) -> None:
+        try:
+            self._client.move_on(found.job, found.asked, again=True)
+        except LtError as error:
+            if error.code in PASSING or "host" in error.params:  # that host's matter, perhaps for today
+                at = time.time() + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(found.tries, 10))
+                self._writer.run("jobs", elsewhere.put_off, found, at, error)
+            else:
+                self._writer.run("jobs", elsewhere.give_up, found.job, found.attempt, error)
+        else:
+            self._client.wake()
