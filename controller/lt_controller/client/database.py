@@ -113,8 +113,9 @@ def write_intent(path: Path, kind: str, job: str | None, params: dict[str, Any],
 def _taken(db: sqlite3.Connection, name: str) -> bool:
     if db.execute("SELECT 1 FROM jobs WHERE name=?", (name,)).fetchone() is not None:
         return True
-    waiting = db.execute("SELECT params FROM intents WHERE kind='submit' AND state IN ('pending','doing')")
-    return any(json.loads(row[0])["spec"]["name"] == name for row in waiting)
+    # Looked for by SQLite itself: of a sweep hundreds may wait, and meanwhile nobody else can write.
+    waiting = "SELECT 1 FROM intents WHERE state IN ('pending','doing') AND kind='submit'"
+    return db.execute(f"{waiting} AND json_extract(params, '$.spec.name')=? LIMIT 1", (name,)).fetchone() is not None
 
 
 def when(text: str | None) -> datetime | None:

@@ -39,7 +39,7 @@ class HostCalls(Connected):
         hosts = self._file().load()
         if name not in hosts:
             raise LtError("no_such_host", host=name, near=near(name, list(hosts)))
-        return _info(hosts[name], queries.host_rows(self._db).get(name, {}))
+        return _info(hosts[name], queries.host_rows(self._db, name).get(name, {}))
 
     def reachability(self) -> dict[str, Reachability]:
         """Per host that was ever talked to: how it answers."""

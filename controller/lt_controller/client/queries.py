@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
+from lt_agent.protocol.ulid import is_ulid
 
 from ..pace import seconds_left
 from .database import Reader, load, when
@@ -69,7 +70,7 @@ def find_jobs(db: Reader, ref: str) -> list[Job]:
     )
     if exact:
         return [_job(exact[0])]
-    fresh = _submitted(db)
+    fresh = _submitted(db, text.upper() if is_ulid(text.upper()) else None)
     for job in fresh:
         if text.upper() == job.id or text == job.name:
             return [job]
@@ -116,7 +117,7 @@ def spec(db: Reader, job: str) -> dict[str, Any]:
     row = db.row("SELECT spec, pull FROM jobs WHERE id=?", (job,))
     if row is not None:
         return {**(load(row["spec"]) or {}), "pull": load(row["pull"]) or {}}
-    for params in _submits(db):
+    for params in _submits(db, job):
         if params["spec"]["job"] == job:
             return {**params["spec"], "pull": {"which": params.get("pull"), "data": params.get("data")}}
     return {}
@@ -217,10 +218,14 @@ def open_requests(db: Reader, job: str) -> list[Request]:
     return [Request(row["id"], row["kind"], row["job_id"], row["state"], load(row["error"])) for row in rows]
 
 
-def host_rows(db: Reader) -> dict[str, dict[str, Any]]:
-    """Per host: its row, its newest facts (`facts`, `facts_time`) and its live jobs (`active`)."""
-    found: dict[str, dict[str, Any]] = {row["name"]: dict(row) for row in db.rows("SELECT * FROM hosts")}
-    for row in db.rows("SELECT host, max(time) AS time, data FROM facts GROUP BY host"):
+def host_rows(db: Reader, host: str | None = None) -> dict[str, dict[str, Any]]:
+    """Per host, or for one: its row, its newest facts (`facts`, `facts_time`) and its live jobs (`active`)."""
+    all_rows, newest = "SELECT * FROM hosts", "SELECT host, max(time) AS time, data FROM facts"
+    one: tuple[str, ...] = ()
+    if host is not None:
+        all_rows, newest, one = all_rows + " WHERE name=?", newest + " WHERE host=?", (host,)
+    found: dict[str, dict[str, Any]] = {row["name"]: dict(row) for row in db.rows(all_rows, one)}
+    for row in db.rows(newest + " GROUP BY host", one):
         found.setdefault(row["host"], {}).update(facts=load(row["data"]), facts_time=when(row["time"]))
     live = [state for state in _LIVE if state != states.PAUSED]
     counted = db.rows(
@@ -255,20 +260,21 @@ def failed_submit(db: Reader, ref: str) -> dict[str, Any] | None:
     return None
 
 
-def _submits(db: Reader) -> list[dict[str, Any]]:
+def _submits(db: Reader, job: str | None) -> list[dict[str, Any]]:
     rows = db.rows(
         "SELECT params, state, error FROM intents WHERE kind='submit' AND state IN ('pending','doing')"
-        " AND job_id NOT IN (SELECT id FROM jobs) ORDER BY rowid"
+        " AND (?1 IS NULL OR job_id=?1) AND job_id NOT IN (SELECT id FROM jobs) ORDER BY rowid",
+        (job,),
     )
     return [params for row in rows if isinstance(params := load(row["params"]), dict) and "spec" in params]
 
 
-def _submitted(db: Reader) -> list[Job]:
-    """Jobs whose intent the controller has not taken yet."""
+def _submitted(db: Reader, job: str | None = None) -> list[Job]:
+    """Jobs whose intent the controller has not taken yet: all, or the one of this id."""
     from datetime import datetime, timezone
 
     found = []
-    for params in _submits(db):
+    for params in _submits(db, job):
         spec = params["spec"]
         found.append(
             Job(

@@ -122,7 +122,7 @@ def look(transport: Transport, host: Host, writer: Writer) -> dict[str, Any]:
 
 def _bridge(transport: Transport, host: Host, home: Home, writer: Writer) -> tuple[dict[str, Any], str, Duplex]:
     """Starts the bridge; in one round trip where the agent is there and the host is known."""
-    facts = writer.run("", hosts.latest_facts, host.name)
+    facts = writer.read(hosts.latest_facts, host.name)
     if facts is not None and facts.get("python"):
         bundle = AgentBundle.build(facts, home)
         try:

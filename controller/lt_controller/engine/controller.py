@@ -112,13 +112,14 @@ class Controller:
     def _reconcile(self) -> bool:
         hosts = self._read_hosts()
         if self._vault.holds():
-            self._vault.keep_only(self._writer.run("", confided.with_a_use))
-        for intent in self._writer.run("", intents.pending_submits):
+            self._vault.keep_only(self._writer.read(confided.with_a_use))
+        for intent in self._writer.read(intents.pending_submits):
             self._take(intent)
-        self._writer.run("jobs", relocations.settle)
+        if self._writer.read(relocations.asked):
+            self._writer.run("jobs", relocations.settle)
         self._mover.look(hosts)
         self._leases.look(hosts)
-        wanted, waiting = self._writer.run("", _hosts_with_work), self._writer.run("", due.hosts)
+        wanted, waiting = self._writer.read(_hosts_with_work), self._writer.read(due.hosts)
         busy = wanted & hosts.keys()
         if self._hosts is not None:
             for name in wanted - busy:  # its jobs stay as they are, but wait for nobody

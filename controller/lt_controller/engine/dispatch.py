@@ -74,7 +74,7 @@ class Dispatch:
             self._requests.carry_out(found.requests)
             self._confiding.bring_missing(found.secrets)
             self._stop_given_up(found.fenced)
-            left = self._writer.run("", jobs.unfinished, self._host.name)
+            left = self._writer.read(jobs.unfinished, self._host.name)
         for attempt in left:
             if attempt.newest and attempt.state in (states.QUEUED, states.STAGING):
                 self._advance(attempt)
@@ -111,7 +111,7 @@ class Dispatch:
             # From here on the host may have it, whatever becomes of the connection: a stop has to ask there.
             self._writer.run("jobs", jobs.set_state, *key, states.STAGING)
             passed(SubmitStep.STAGING, self._home.path)
-        order = self._writer.run("", jobs.order, attempt.job)
+        order = self._writer.read(jobs.order, attempt.job)
         missing = self._missing([Snapshot.from_params(value) for value in order.snapshots])
         if not missing and not self._lacks_uv(order):
             self._start(attempt, order)
@@ -191,7 +191,7 @@ class Dispatch:
 
     def _follow(self, attempt: Unfinished) -> None:
         key = (attempt.job, attempt.attempt)
-        which, cursors, known = self._writer.run("", _known, *key)
+        which, cursors, known = self._writer.read(_known, *key)
         if not self._intake.follow(*key, which):
             return
         try:

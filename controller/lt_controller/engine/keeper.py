@@ -77,7 +77,7 @@ class Keeper:
     def _due(self) -> list[Key]:
         now = time.monotonic()
         later = dict(self._later)
-        return [key for key in self._writer.run("", _ended) if later.get(key, now) <= now]
+        return [key for key in self._writer.read(_ended) if later.get(key, now) <= now]
 
 
 def _ended(db: sqlite3.Connection) -> list[Key]:

@@ -37,10 +37,10 @@ class Mover:
 
     def look(self, inventory: Mapping[str, Host]) -> bool:
         """Moves what can be moved; whether anything did."""
-        waiting = self._writer.run("", choices.movable)
+        waiting = self._writer.read(choices.movable)
         if not waiting:
             return False
-        rooms = dict(self._writer.run("", choices.rooms))
+        rooms = dict(self._writer.read(choices.rooms))
         moved = False
         for job in waiting:
             if not _stuck(job, rooms.get(job.host)):
@@ -70,7 +70,7 @@ class Mover:
         return None
 
     def _has_room(self, name: str, host: Host, room: Room, gpus: int) -> bool:
-        facts = self._writer.run("", hosts.latest_facts, name)
+        facts = self._writer.read(hosts.latest_facts, name)
         found = (facts or {}).get("gpus")
         slots = host.slots or max(1, len(found) if isinstance(found, list) else 0)
         return slots - room.taken >= max(1, gpus)

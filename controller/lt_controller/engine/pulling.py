@@ -108,4 +108,4 @@ class Pulling:
 
     def _next(self) -> dict[str, Any] | None:
         later = {key for key, due in self._due.items() if due > time.monotonic()}
-        return self._writer.run("", checkpoints.next_pull, self._host, later)
+        return self._writer.read(checkpoints.next_pull, self._host, later)

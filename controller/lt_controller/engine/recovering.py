@@ -107,7 +107,7 @@ class Recovery:
             specs[spec.attempt] = spec
         if not specs:
             raise LtError("no_such_job", ref=job, near=[])
-        removed = self._writer.run("", jobs.is_removed, job)
+        removed = self._writer.read(jobs.is_removed, job)
         if removed and not brought_back:
             return False  # a person has forgotten it: only his word brings it back
         if brought_back:

@@ -177,7 +177,7 @@ class HostSession(threading.Thread):
 
     def _wait_for_turn(self) -> bool:
         """Waits out the backoff; True if woken meanwhile (then look again)."""
-        _, due = self._writer.run("", hosts.backoff, self.host.name)
+        _, due = self._writer.read(hosts.backoff, self.host.name)
         wait = due - time.time()
         if wait <= 0 or wait > backoff.REFUSED or self._urgent.is_set():  # a clock that jumped must not stop us
             self._urgent.clear()
@@ -215,10 +215,10 @@ class HostSession(threading.Thread):
                 self._wake.clear()
                 self._answer_asks(connected)
                 self._memory.touch(slot for login in logins_of(connected.transport) for slot in login.slots)
-                found = self._writer.run("", on_host, self.host.name)
+                found = self._writer.read(on_host, self.host.name)
                 busy = dispatch.pass_once(found)
                 if found.asks:  # a request may be that for a pull
-                    found = self._writer.run("", on_host, self.host.name)
+                    found = self._writer.read(on_host, self.host.name)
                 if found.pulls:
                     puller.wake()
                     busy = True
@@ -252,7 +252,7 @@ class HostSession(threading.Thread):
         # Who came while this try was under way, with nobody to ask, is asked by the next one, which is due at once.
         self._answer(error, spare_people=needs_login and self._alone)
         try:
-            failures, _ = self._writer.run("", hosts.backoff, self.host.name)
+            failures, _ = self._writer.read(hosts.backoff, self.host.name)
             refused = error.code in REFUSED
             due = time.time() + backoff.delay(failures + 1, refused or needs_login)
             state = "needs_login" if needs_login else "refused" if refused else "unreachable"

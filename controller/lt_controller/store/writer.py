@@ -61,6 +61,17 @@ class Writer:
         """As `add`, and waits for the commit. Raises what the function raised."""
         return self.add(topic, function, *args).result()
 
+    def read(self, function: Callable[..., T], *args: Any) -> T:
+        """As `run`, for a function that only reads: after what was added before it, and without the database's lock.
+
+        Looking around must not hold up those who write at the same time: a client that submits waits in growing steps.
+        """
+        future: Future[T] = Future()
+        self._queue.put(_Task("", function, args, 0, future, reads=True))
+        if self._closed:
+            self._refuse_waiting()
+        return future.result()
+
     def close(self) -> None:
         """Commits what is waiting, then closes the database; what is added later fails (sqlite3.ProgrammingError)."""
         self._queue.put(None)
@@ -71,8 +82,9 @@ class Writer:
             batch, last = self._gather()
             if batch:
                 self._commit(batch)
-                self._checkpointer.written(sum(task.weight for task in batch) + SMALL_COMMIT)
-                self._checkpointer.give_way(self._db)
+                if not all(task.reads for task in batch):
+                    self._checkpointer.written(sum(task.weight for task in batch) + SMALL_COMMIT)
+                    self._checkpointer.give_way(self._db)
             if last:
                 self._checkpointer.close()
                 self._db.close()  # the last connection folds the WAL in
@@ -112,7 +124,7 @@ class Writer:
     def _commit(self, batch: list[_Task]) -> None:
         outcomes: list[tuple[_Task, Any, BaseException | None]] = []
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("BEGIN" if all(task.reads for task in batch) else "BEGIN IMMEDIATE")
             for task in batch:
                 outcomes.append((task, *self._one(task)))
             self._db.execute("COMMIT")
@@ -149,13 +161,20 @@ class Writer:
 
 
 class _Task:
-    __slots__ = ("args", "function", "future", "topic", "weight")
+    __slots__ = ("args", "function", "future", "reads", "topic", "weight")
 
     def __init__(
-        self, topic: str, function: Callable[..., Any], args: tuple[Any, ...], weight: int, future: Future[Any]
+        self,
+        topic: str,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        weight: int,
+        future: Future[Any],
+        reads: bool = False,
     ) -> None:
         self.topic = topic
         self.function = function
         self.args = args
         self.weight = weight
         self.future = future
+        self.reads = reads

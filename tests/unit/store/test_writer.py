@@ -116,3 +116,20 @@ def test_the_write_ahead_log_stays_short_under_writes_without_pause(tmp_path, mo
         longest = max(longest, (tmp_path / "lt.db-wal").stat().st_size)
     writer.close()
     assert longest < 150 << 20
+
+
+def test_reading_sees_what_was_added_before_and_needs_no_lock(tmp_path):
+    path = tmp_path / "lt.db"
+    writer = Writer(path)
+    writer.add("", put, "a")
+    assert writer.read(count) == 1
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")  # as a client that submits
+        assert writer.read(count) == 1
+        other.execute("ROLLBACK")
+    other.close()
+    writer.close()
+
+
+def count(db):
+    return db.execute("SELECT count(*) FROM hosts").fetchone()[0]
