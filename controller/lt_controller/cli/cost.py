@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..client.cost import CostLine, CostReport
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 100, 8
+_HOSTS_SHOWN = 3
 
 
 @click.command()
@@ -104,28 +105,29 @@ def as_csv(report: CostReport) -> str:
 
 
 def _table(report: CostReport) -> None:
-    apart = report.by in ("job", "recipe")
-    rows = [_row(line.name, line, apart) for line in report.lines]
-    if report.idle is not None:
-        rows.append(_row(phrase("cost_idle"), report.idle, apart))
-    rows.append(_row(phrase("cost_total"), report.total, apart))
     first = report.by.upper()
-    if apart:
+    if report.by in ("job", "recipe"):
+        rows = [_share(line.name, line, _places(line)) for line in report.lines]
+        if report.idle is not None:
+            rows.append(_share(phrase("cost_idle"), report.idle))
+        rows.append(_share(phrase("cost_total"), report.total))
         emit_table((first, "HOST", "RAN", "HOURS", "COST"), rows, right=(2, 3, 4), spare=("RAN", "HOST"))
         return
     emit_table(
         (first, "JOBS", "HOURS", "COST", "IDLE", "IDLE COST", "TOTAL"),
-        rows,
+        [*(_whole(line.name, line) for line in report.lines), _whole(phrase("cost_total"), report.total)],
         right=range(1, 7),
         spare=("JOBS", "HOURS"),
     )
 
 
-def _row(name: str, line: CostLine, apart: bool) -> tuple[object, ...]:
-    if apart:
-        idle = not line.jobs
-        hours = line.idle_hours if idle else line.hours + line.idle_hours
-        return (name, " ".join(line.hosts), _hours(line.ran_hours), _hours(hours), money(line.total))
+def _share(name: str, line: CostLine, hosts: str = "") -> tuple[object, ...]:
+    """A job's or recipe's, and what is idle beside them."""
+    return (name, hosts, _hours(line.ran_hours), _hours(line.hours + line.idle_hours), money(line.total))
+
+
+def _whole(name: str, line: CostLine) -> tuple[object, ...]:
+    """A host's or week's."""
     return (
         name,
         line.jobs or "",
@@ -135,6 +137,11 @@ def _row(name: str, line: CostLine, apart: bool) -> tuple[object, ...]:
         money(line.idle_cost) if line.idle_hours else "",
         money(line.total),
     )
+
+
+def _places(line: CostLine) -> str:
+    """The first few of its hosts."""
+    return " ".join([*line.hosts[:_HOSTS_SHOWN], *(["…"] if len(line.hosts) > _HOSTS_SHOWN else [])])
 
 
 def _hours(hours: float) -> str:

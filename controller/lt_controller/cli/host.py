@@ -8,7 +8,7 @@ from ..client import Client
 from ..client.details import HostInfo
 from ..client.models import as_dict
 from ..wording import phrase, say, state
-from ..wording.say import size
+from ..wording.say import duration, size
 from .common import json_option
 from .host_usage import show_usage
 from .lazy import LazyGroup
@@ -67,7 +67,9 @@ def show(name: str, as_json: bool) -> int:
             emit_json({**as_dict(info), "keys": keys, "usage": as_dict(client.usage(name))})
             return 0
         settings = [
-            (key, _plain(value)) for key, value in as_dict(info.host).items() if value not in (None, {}, [], "")
+            (key, duration(value) if key == "save_before_end" else _plain(value))
+            for key, value in as_dict(info.host).items()
+            if value not in (None, {}, [], "", False)
         ]
         emit_pairs(settings)
         emit_pairs(

@@ -95,8 +95,10 @@ def _about(client: Client, job: Job, attempts: list[Attempt]) -> None:
 
 
 def _cost(found: CostLine | None) -> str:
-    """What it has cost by now, and the hours of hosts that this is for; nothing where no price is known."""
-    return "" if found is None or found.cost is None else phrase("cost_of_job", cost=found.cost, hours=found.hours)
+    """What it has cost by now, and the time of its hosts that this is for; nothing where no price is known."""
+    if found is None or found.cost is None:
+        return ""
+    return phrase("cost_of_job", cost=found.cost, seconds=found.hours * 3600)
 
 
 def _trouble(job: Job, reach: Reachability | None) -> str:

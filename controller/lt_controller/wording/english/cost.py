@@ -6,7 +6,7 @@ PHRASES: dict[str, str] = {
     "cpu_cores": "{count} CPUs",
     "cost_nothing": "Nothing has run in that time, and no host has a price: lt host edit HOST --price 1.9/h says it.",
     "cost_unpriced": "{hours} of the hours have no known price; lt host edit HOST --price 1.9/h says it from now on.",
-    "cost_of_job": "{cost:.2f} for {hours:.2f} hours of its hosts",
+    "cost_of_job": "{cost:.2f} for {seconds:time} of its hosts",
     "host_periods": "{count} periods: lt host history {host}",
     "usage_of": "use of {host}, {first} to now",
     "usage_day": "the last day, in percent",
