@@ -233,7 +233,8 @@ def _stages(db: Reader, pipeline: str) -> list[Stage]:
         for row in db.rows(
             "SELECT s.*, (SELECT state FROM intents WHERE kind='submit' AND job_id=s.job_id) AS handed_in,"
             " (SELECT error FROM intents WHERE kind='submit' AND job_id=s.job_id) AS not_taken,"
-            " EXISTS (SELECT 1 FROM intents WHERE kind='resume' AND job_id=s.job_id AND state='pending') AS again"
+            " EXISTS (SELECT 1 FROM intents WHERE kind IN ('resume', 'relocate') AND job_id=s.job_id"
+            " AND state='pending') AS again"
             " FROM stages s WHERE pipeline=? ORDER BY place",
             (pipeline,),
         )

@@ -39,6 +39,8 @@ class PipelineDriver:
         """Takes what people ask, submits what is ready, and says of what has ended how it did."""
         if self._take():
             self._client.wake()
+        for identity in self._writer.run("", pipelines.alive_again):
+            self._writer.run("flows", pipelines.revive, identity)
         later: float | None = None
         asleep = set()
         for identity in self._writer.run("", pipelines.going_on):

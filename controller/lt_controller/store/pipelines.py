@@ -40,6 +40,21 @@ def going_on(db: sqlite3.Connection) -> list[str]:
     return [row[0] for row in rows]
 
 
+def alive_again(db: sqlite3.Connection) -> list[str]:
+    """The pipelines that had failed and have a job that was begun again since: by a person, or on another host."""
+    rows = db.execute(
+        "SELECT DISTINCT p.id, j.state FROM pipelines p JOIN stages s ON s.pipeline=p.id JOIN jobs j ON j.id=s.job_id"
+        " WHERE p.state='failed' AND j.removed=0 AND j.adopted_by IS NULL"
+        " AND (j.state!='succeeded' OR j.finished_at > p.finished_at)"
+    ).fetchall()
+    return sorted({row[0] for row in rows if row[1] == SUCCEEDED or row[1] not in states.RESTING})
+
+
+def revive(db: sqlite3.Connection, pipeline: str) -> None:
+    """A pipeline that had failed goes on."""
+    db.execute("UPDATE pipelines SET state=?, finished_at=NULL WHERE id=? AND state=?", (RUNNING, pipeline, FAILED))
+
+
 def take(db: sqlite3.Connection, intent: Intent) -> None:
     """Carries out what is asked and closes the intent, in one transaction. Raises LtError `no_such_pipeline`,
     `pipeline_alive`.
@@ -78,9 +93,10 @@ def wait(db: sqlite3.Connection, pipeline: str, stage: str, error: LtError | Non
 
 
 def settle(db: sqlite3.Connection, pipeline: str, state: str) -> None:
-    """The pipeline has come to rest."""
+    """The pipeline has come to rest; no earlier than its jobs, whose times are by their hosts' clocks."""
     db.execute(
-        "UPDATE pipelines SET state=?, finished_at=? WHERE id=? AND state IN ('running', 'stopping')",
+        "UPDATE pipelines SET state=?1, finished_at=max(?2, coalesce((SELECT max(j.finished_at) FROM stages s"
+        " JOIN jobs j ON j.id=s.job_id WHERE s.pipeline=?3), '')) WHERE id=?3 AND state IN ('running', 'stopping')",
         (state, now(), pipeline),
     )
 

@@ -322,3 +322,40 @@ def test_a_resume_leaves_a_host_that_takes_nothing_or_is_not_meant_any_more(desk
     desk.take_submits()
     again = desk.pipeline(run).stage("a")
     assert (again.host, again.state) == ("twin", "queued") and again.job != first.job
+
+
+def test_a_failed_pipeline_goes_on_when_the_job_of_its_stage_does(desk: Desk) -> None:
+    run = desk.run()
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    job = desk.pipeline(run).stage("a").job
+    desk.end(job, "lost")
+    driver.advance()
+    assert desk.pipeline(run).state == "failed"
+    attempt = desk.writer.run("jobs", jobs.new_attempt, job, None)
+    driver.advance()
+    assert desk.pipeline(run).state == "running"
+    desk.writer.run("jobs", jobs.end_attempt, job, attempt, ExitRecord("failed", "done"), 0.0)
+    driver.advance()
+    attempt = desk.writer.run("jobs", jobs.new_attempt, job, None)  # and ends before anybody looks
+    desk.writer.run("jobs", jobs.end_attempt, job, attempt, ExitRecord("succeeded", "done"), 0.0)
+    desk.writer.run("jobs", lambda db: db.execute("UPDATE pipelines SET finished_at='2000-01-01T00:00:00Z'"))
+    driver.advance()
+    assert desk.pipeline(run).state == "running" and desk.pipeline(run).stage("b").state == "queued"
+
+
+def test_a_hosts_clock_that_is_ahead_wakes_no_failed_pipeline(desk: Desk) -> None:
+    run = desk.run("{version: 1, host: box, stages: {a: {command: [x]}, b: {command: ['false']}}}")
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    found = desk.pipeline(run)
+    late = ExitRecord("succeeded", "done", finished_at=4e9)
+    desk.writer.run("jobs", jobs.end_attempt, found.stage("a").job, 1, late, 0.0)
+    desk.end(found.stage("b").job, "failed")
+    driver.advance()
+    ended = desk.pipeline(run)
+    driver.advance()
+    assert desk.pipeline(run) == ended and ended.state == "failed" and not driver.busy()
+    assert desk.writer.run("", pipelines.alive_again) == []
