@@ -69,9 +69,9 @@ faults: $(READY)  ## breaks things under real jobs and counts what is lost, writ
 fuzz: $(READY)  ## feeds damaged bytes to what reads strangers' bytes, prints figures
 	@$(BIN)/python -m benchmarks.faults.fuzz
 
-bench-peers: $(READY)  ## a public peer beside lt, in an environment of its own; writes benchmarks/peers.md
+bench-peers: $(READY)  ## a public peer beside lt, in an environment of its own; writes benchmarks/peers.md (PEERS_ARGS="--jobs 10")
 	@test -x .venv-peers/bin/verdi || { python3 -m venv .venv-peers && .venv-peers/bin/pip install --quiet 'aiida-core~=2.9.0' asyncssh; }
-	@$(BIN)/python -m benchmarks.peers .venv-peers/bin/python
+	@$(BIN)/python -m benchmarks.peers .venv-peers/bin/python $(PEERS_ARGS)
 
 clean:  ## takes away everything that was built here
 	rm -rf $(VENV) .venv-* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
