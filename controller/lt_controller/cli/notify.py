@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from lt_agent.protocol.errors import LtError
 
 from ..client import Client
-from ..client.notify import Delivery, NotifyChannel
+from ..client.notify import ENDS, Delivery, NotifyChannel
 from ..wording import phrase, say
 from .common import json_option
 from .lazy import LazyGroup
@@ -39,7 +41,8 @@ def ls(last: int, as_json: bool) -> int:
         emit_json({"channels": channels, "deliveries": told})
         return 0
     if not channels:
-        note(phrase("notify_no_channels", path=path))
+        line = f"printf '\\n[notify.me]\\nto = \"desktop\"\\n' >> {shlex.quote(path)}"
+        note(phrase("notify_no_channels", path=path, table="[notify.NAME]", line=line))
     else:
         emit_table(("NAME", "TO", "TELLS", "ONLY", "LAST", "LEFT", "WHY"), [_channel(one) for one in channels])
     if told:
@@ -77,7 +80,8 @@ def _tell(name: str, error: LtError | None) -> None:
 def _channel(one: NotifyChannel) -> tuple[str, ...]:
     only = ", ".join(f"{key} {' '.join(patterns)}" for key, patterns in one.only.items())
     error = say(dict(one.error)).message if one.error else ""
-    return (one.name, one.to, ", ".join(one.on), only, ago(one.last_sent), str(one.pending or ""), error)
+    on = ", ".join(["end", *(kind for kind in one.on if kind not in ENDS)] if set(ENDS) <= set(one.on) else one.on)
+    return (one.name, one.to, on, only, ago(one.last_sent), str(one.pending or ""), error)
 
 
 def _delivery(one: Delivery) -> tuple[str, ...]:

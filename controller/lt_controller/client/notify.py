@@ -18,6 +18,7 @@ from .secret import SecretCalls
 if TYPE_CHECKING:
     from ..notify.config import Settings
 
+ENDS = ("succeeded", "failed", "stopped", "lost")  # what `end` in the file stands for
 _TEST_SECONDS = 60.0
 
 
@@ -105,7 +106,7 @@ class NotifyCalls(SecretCalls):
         if name is not None and name not in names:
             raise LtError("no_such_channel", name=name, known=names, near=near(name, names))
         if not names:
-            raise LtError("notify_none", path=str(self.home.config_file))
+            raise LtError("notify_none", path=str(self.home.config_file), table="[notify.NAME]")
         self._confide_for_notices()
         found: dict[str, LtError | None] = {}
         for one in [name] if name is not None else names:

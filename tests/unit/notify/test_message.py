@@ -60,3 +60,9 @@ def test_what_a_host_says_can_do_no_harm_and_is_no_novel() -> None:
     assert "\x1b" not in said.text and "\u202e" not in said.text
     assert "\n" not in said.title and len(said.title) <= 200 and len(said.text) <= LONGEST_TEXT
     json.dumps(said.data)
+
+
+def test_a_command_is_told_without_what_looks_like_a_secret() -> None:
+    said = compose([notice(recipe="python train.py --wandb-api-key hush --lr 1")], "me", "en", NOW)
+    assert "--wandb-api-key" in said.text and "--lr 1" in said.text
+    assert "hush" not in said.text and "hush" not in json.dumps(said.data)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 ERRORS: dict[str, tuple[str, str]] = {
-    "notify_invalid": ("{path} 中的 [notify] 现在无法使用：", "修改这些行；示例见 docs/notify.md"),
-    "notify_none": ("{path} 中没有 [notify.NAME]，不会通知任何人。", "各种渠道的示例见 docs/notify.md"),
+    "notify_invalid": ("{path} 中关于 notify 的设置现在无法使用：", "修改这些行；示例见 docs/notify.md"),
+    "notify_none": ("{path} 中没有 {table}，不会通知任何人。", "各种渠道的示例见 docs/notify.md"),
     "no_such_channel": ("config.toml 中没有渠道 {name}[；已有：{known}]。", "lt notify ls"),
     "notify_no_secret": (
         "它需要密钥 {names}，但钥匙串中没有，控制器也不知道。",
-        "lt secret set {names}，或先 export 再运行 lt notify test",
+        "逐个运行 lt secret set NAME，或先 export 再运行 lt notify test",
     ),
     "notify_not_https": ("{host} 的地址是秘密，却不是 https：会在网络上明文传输。", "请用它的 https:// 地址"),
     "notify_bad_address": ("作为地址的密钥并不是以 https:// 开头的地址。", "lt secret set NAME，填入完整地址"),
@@ -48,8 +48,8 @@ PHRASES: dict[str, str] = {
     "notify_test_title": "lt：这是一条测试消息",
     "notify_test_text": "{laptop} 的渠道 {channel} 可用。",
     "notify_told": "{name} 已收到。",
-    "notify_no_channels": "{path} 中没有 [notify.NAME]，不会通知任何人。想在本机桌面弹窗：\n\n"
-    "    echo -e '\\n[notify.me]\\nto = \"desktop\"' >> {path}\n\nSlack、飞书、钉钉等见 docs/notify.md。",
+    "notify_no_channels": "{path} 中没有 {table}，不会通知任何人。想在本机桌面弹窗：\n\n"
+    "    {line}\n\nSlack、飞书、钉钉等见 docs/notify.md。",
     "notify_is_pending": "等待中",
     "notify_is_sent": "已通知",
     "notify_is_failed": "已放弃",

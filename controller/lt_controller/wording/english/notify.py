@@ -4,14 +4,14 @@ from __future__ import annotations
 
 ERRORS: dict[str, tuple[str, str]] = {
     "notify_invalid": (
-        "[notify] in {path} can't be used as it stands:",
+        "What {path} says of notify can't be used as it stands:",
         "mend these lines; docs/notify.md has examples",
     ),
-    "notify_none": ("{path} has no [notify.NAME], so nobody is told anything.", "docs/notify.md has one of each kind"),
+    "notify_none": ("{path} has no {table}, so nobody is told anything.", "docs/notify.md has one of each kind"),
     "no_such_channel": ("There is no channel {name} in config.toml[; there are: {known}].", "lt notify ls"),
     "notify_no_secret": (
-        "It needs the secret {names}, which is neither in the keyring nor known to the controller.",
-        "lt secret set {names}, or export it and type lt notify test",
+        "It needs {names}, and neither the keyring nor the controller has that.",
+        "lt secret set NAME for each, or export them and type lt notify test",
     ),
     "notify_not_https": (
         "The address at {host} is a secret, and it is not https: it would travel in plain sight.",
@@ -58,9 +58,8 @@ PHRASES: dict[str, str] = {
     "notify_test_title": "lt: this is a test",
     "notify_test_text": "Channel {channel} of {laptop} works.",
     "notify_told": "{name} has taken it.",
-    "notify_no_channels": "{path} has no [notify.NAME]: nobody is told anything. For a window on this desktop:\n\n"
-    "    echo -e '\\n[notify.me]\\nto = \"desktop\"' >> {path}\n\n"
-    "docs/notify.md has Slack, Feishu, DingTalk and others.",
+    "notify_no_channels": "{path} has no {table}: nobody is told anything. For a window on this desktop:\n\n"
+    "    {line}\n\ndocs/notify.md has Slack, Feishu, DingTalk and others.",
     "notify_is_pending": "waiting",
     "notify_is_sent": "told",
     "notify_is_failed": "given up",
