@@ -39,11 +39,11 @@ class PipelineDriver:
         """Takes what people ask, submits what is ready, and says of what has ended how it did."""
         if self._take():
             self._client.wake()
-        for identity in self._writer.run("", pipelines.alive_again):
+        for identity in self._writer.read(pipelines.alive_again):
             self._writer.run("flows", pipelines.revive, identity)
         later: float | None = None
         asleep = set()
-        for identity in self._writer.run("", pipelines.going_on):
+        for identity in self._writer.read(pipelines.going_on):
             pipeline = self._client.pipeline(identity)
             if self._submit(pipeline):
                 later = LATER
@@ -54,10 +54,10 @@ class PipelineDriver:
 
     def busy(self) -> bool:
         """Whether a pipeline goes on by itself, or something was asked. One whose only jobs are paused sleeps."""
-        return bool(self._writer.run("", _work) - self._asleep)
+        return bool(self._writer.read(_work) - self._asleep)
 
     def _take(self) -> bool:
-        asked = self._writer.run("", pipelines.pending)
+        asked = self._writer.read(pipelines.pending)
         for intent in asked:
             try:
                 self._writer.run("flows", pipelines.take, intent)

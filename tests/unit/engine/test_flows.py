@@ -164,6 +164,7 @@ def test_killed_at_every_write_no_stage_is_submitted_twice(
 
         def __init__(self) -> None:
             self.run = mortal(desk.writer.run)  # type: ignore[method-assign]
+            self.read = mortal(desk.writer.read)  # type: ignore[method-assign]
 
     def advance() -> None:
         nonlocal deaths, left
@@ -358,4 +359,4 @@ def test_a_hosts_clock_that_is_ahead_wakes_no_failed_pipeline(desk: Desk) -> Non
     ended = desk.pipeline(run)
     driver.advance()
     assert desk.pipeline(run) == ended and ended.state == "failed" and not driver.busy()
-    assert desk.writer.run("", pipelines.alive_again) == []
+    assert desk.writer.read(pipelines.alive_again) == []
