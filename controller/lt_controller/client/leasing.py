@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from lt_agent.protocol.errors import LtError
+
 from . import clock
 from .base import Connected
 
@@ -56,7 +58,10 @@ class LeaseCalls(Connected):
     def _lease_ends(self) -> dict[str, datetime]:
         from lt_inventory.hosts_file import HostsFile
 
-        hosts = HostsFile(self.home.hosts_file).load()
+        try:
+            hosts = HostsFile(self.home.hosts_file).load()
+        except LtError:  # its faults are told where hosts are asked for
+            return {}
         return {name: host.until for name, host in hosts.items() if host.until is not None}
 
 

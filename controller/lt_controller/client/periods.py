@@ -58,7 +58,10 @@ def periods(db: Reader, home: Home) -> dict[str, list[HostPeriod]]:
             before = found.setdefault(row["host"], [])
             told = changes(before[-1].data, data) if before else ()
             before.append(HostPeriod(row["host"], begin, when(row["till"]), data, told))
-    inventory = HostsFile(home.hosts_file).load()
+    try:
+        inventory = HostsFile(home.hosts_file).load()
+    except LtError:  # somebody is in the middle of editing it: what was written down goes on
+        return found
     edited = edited_at(home)
     for name, host in inventory.items():
         known = found.setdefault(name, [])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lt_agent import owners
 from lt_agent.lease_end import LeaseEnd, tell
-from lt_agent.protocol.files import read_json
+from lt_agent.protocol.files import read_json, write_json
 from lt_agent.protocol.paths import LeaseDir
 from lt_agent.protocol.records import EnvPlan
 from support.agent_host import AgentHost, ended, events, log_has, running
@@ -29,15 +29,16 @@ def test_it_is_due_once_and_again_after_it_was_put_off(tmp_path: Path) -> None:
     lease = LeaseDir(tmp_path)
     end = LeaseEnd(lease)
     assert not due(end, time.time())
-    tell(lease, "me", 1000.0, 600.0)
     began = time.time()
+    write_json(lease.lease_end, {"me": {"until": began + 1000, "lead": 600}})
     assert not due(end, began)
     assert due(end, began + 500)
     assert not due(end, began + 501)
-    tell(lease, "me", 1010.0, 600.0)  # another hello: the same end, told a little differently
+    # Another hello: the same end, told a little differently.
+    write_json(lease.lease_end, {"me": {"until": began + 1010, "lead": 600}})
     assert not due(end, began + 405)
     assert not due(end, began + 500)
-    tell(lease, "me", 5000.0, 600.0)
+    write_json(lease.lease_end, {"me": {"until": began + 5000, "lead": 600}})
     assert not due(end, began + 1000)
     assert due(end, began + 4500)
 

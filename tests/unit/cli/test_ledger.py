@@ -130,3 +130,9 @@ def test_a_lease_that_is_too_short_is_told_in_listings(lt: Lt, store: Store, mom
     assert "the lease of box ends in" in lt("show", "long").out
     store.set(job, state="succeeded")
     assert "lease" not in lt("ps", "-a").out
+
+
+def test_a_broken_inventory_keeps_no_job_from_being_shown(lt: Lt, now: float, store: Store) -> None:
+    store.home.hosts_file.write_text("[hosts.box\n")
+    assert "cost\t10.00" in lt("show", "job-0").out
+    assert lt("cost").out.splitlines()[1].split("\t")[3] == "22.00"
