@@ -98,7 +98,7 @@ class CommandRecipe(Section):
         for text in templates:
             names = [found[1] for found in PLACEHOLDER.finditer(text) if found[1]]
             if not set(names) - {"step", "_"}:
-                raise ValueError(f"{text!r} must name a number, as in: epoch {{step}} val loss {{val_loss}}")
+                raise ValueError(f"{text!r} names no number: put a name in braces in its place")
             repeated = sorted({name for name in names if name != "_" and names.count(name) > 1})
             if repeated:
                 raise ValueError(f"{text!r} names {repeated[0]} twice")
@@ -111,11 +111,11 @@ class CommandRecipe(Section):
             for found in PLACEHOLDER.finditer(text):
                 if found[1] and found[1] not in self.parameters:
                     known = ", ".join(self.parameters) or "none"
-                    raise ValueError(f"command: {{{found[1]}}} is no parameter (known: {known}); {{{{ is a brace")
+                    raise ValueError(f"command: {found[1]!r} in braces is no parameter (known: {known})")
                 used.add(found[1])
         unused = sorted(self.parameters.keys() - used)
         if unused:
-            raise ValueError(f"parameters.{unused[0]}: nothing says {{{unused[0]}}}, so it would change nothing")
+            raise ValueError(f"parameters.{unused[0]}: no word names it in braces, so it would change nothing")
         return self
 
 

@@ -18,6 +18,7 @@ from lt_controller.wording.problems import problem_text, sentence, told
 PACKAGE = Path(lt_recipes.__file__).parent
 FILES = ["validation.py", "loading.py", "paths.py", "overrides.py", "extending.py", "dataset_check.py", "data_files.py"]
 FILES += ["pipeline/schema.py", "pipeline/loading.py"]
+FILES += ["sweeping/section.py", "sweeping/checking.py", "sweeping/reading.py"]
 FILES += sorted(f"schema/{path.name}" for path in (PACKAGE / "schema").glob("*.py"))
 SAYING = {"ValueError", "Problem", "RowError", "tell", "add", "problem"}
 JOINED = {"{} {}", "{}: {}", "{}{}"}  # two sentences, or a value and one

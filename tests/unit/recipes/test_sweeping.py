@@ -160,8 +160,11 @@ def test_an_axis_inside_another_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_placeholder_without_a_value_and_a_value_without_a_place_are_refused(tmp_path: Path) -> None:
-    assert "{lr} is no parameter" in problems(tmp_path, COMMAND.replace("lr: 1e-3, ", "") + "sweep: {hidden: [1]}\n")[0]
-    assert "nothing says {other}" in problems(tmp_path, COMMAND + "sweep: {other: [1]}\n")[0]
+    assert (
+        "'lr' in braces is no parameter"
+        in problems(tmp_path, COMMAND.replace("lr: 1e-3, ", "") + "sweep: {hidden: [1]}\n")[0]
+    )
+    assert "sweep.other: no word names it in braces" in problems(tmp_path, COMMAND + "sweep: {other: [1]}\n")[0]
 
 
 def test_paths_among_the_values_are_found_from_elsewhere(tmp_path: Path) -> None:
