@@ -48,6 +48,8 @@ class Made:
     name: str
     file: str
     params: Mapping[str, Any]
+    said: tuple[str, ...]  # of the parameters those that were given with the command
+    on: str | None  # the host that was given with it
     stages: tuple[MadeStage, ...]  # in an order in which they can run
     hosts: frozenset[str] = frozenset()  # those that take jobs
 
@@ -88,7 +90,7 @@ class Made:
         """The intent's parameters."""
         return {
             "file": self.file,
-            "params": dict(self.params),
+            "params": self._given(),
             "by": by,
             "stages": [self._row(stage, new_ulid()) for stage in self.stages],
         }
@@ -104,7 +106,10 @@ class Made:
             }
             for stage in self.stages
         ]
-        return {"params": dict(self.params), "by": by, "stages": rows}
+        return {"params": self._given(), "by": by, "stages": rows}
+
+    def _given(self) -> dict[str, Any]:
+        return {"values": dict(self.params), "said": list(self.said), "on": self.on}
 
     def _leaves(self, stage: Stage, asked: str) -> bool:
         """Whether what is left to do of the stage can't be done where its job is: a new one goes elsewhere."""
@@ -135,18 +140,18 @@ def fixed(client: Client, known: Pipeline, on: str | None = None) -> Made:
         )
         for stage in known.stages
     )
-    return Made(known.id, known.name, known.file, known.params, stages, _open_hosts(client))
+    return Made(known.id, known.name, known.file, known.params, known.said, on or known.on, stages, _open_hosts(client))
 
 
 def read(client: Client, path: Path, params: Sequence[str], on: str | None, known: Pipeline | None = None) -> Made:
     """Reads the file, freezes every stage, and thinks each one's job through for its host. `known`: the pipeline that
-    it was run as, whose stages need no trying on a host if they have not changed and have succeeded.
+    it was run as: what was said then holds on, and what has succeeded and is as it was needs no trying on a host.
 
     Raises LtError `bad_pipeline{file, problems}` with all that is wrong; `host_unreachable` and the like.
     """
     path = path.expanduser().absolute()
     try:
-        written = load_pipeline(path, params, _shown(path))
+        written = load_pipeline(path, params, _shown(path), known.said if known else ())
     except RecipeError as error:
         raise _bad(path, error.problems) from None
     problems = _unknown_jobs(client, written)
@@ -165,7 +170,7 @@ def read(client: Client, path: Path, params: Sequence[str], on: str | None, know
         raise _bad(path, problems)
     made = []
     for name in graph.in_order(needs):
-        host = written.stages[name].host or on or written.host
+        host = written.stages[name].host or on or (known.on if known else None) or written.host
         if host is None:
             hint = "write host: at the top of the file or in the stage, or give --on HOST"
             problems.append(written.problem(("stages", name), "no host is named", hint))
@@ -181,7 +186,9 @@ def read(client: Client, path: Path, params: Sequence[str], on: str | None, know
     if problems:
         raise _bad(path, problems)
     pipeline, title = (known.id, known.name) if known else (new_ulid(), written.name)
-    return Made(pipeline, title, str(path), written.params, tuple(made), _open_hosts(client))
+    said = (*(known.said if known else ()), *params)
+    meant = on or (known.on if known else None)
+    return Made(pipeline, title, str(path), written.params, said, meant, tuple(made), _open_hosts(client))
 
 
 def _freeze(client: Client, written: Written, name: str, stage: StageSection) -> Order:

@@ -60,6 +60,8 @@ class Pipeline:
     params: Mapping[str, Any]
     created_at: datetime | None
     finished_at: datetime | None
+    said: tuple[str, ...]  # of the parameters those that were given with the command: `NAME=VALUE`
+    on: str | None  # the host that was given with it
     stages: tuple[Stage, ...]  # in an order in which they can run
 
     @property
@@ -209,13 +211,16 @@ class PipelineCalls(SecretCalls):
 
 
 def _pipeline(db: Reader, row: Any) -> Pipeline:
+    given = load(row["params"]) or {}
     return Pipeline(
         id=row["id"],
         name=row["name"],
         file=row["file"],
         state=row["state"],
         by=row["by"],
-        params=load(row["params"]) or {},
+        params=given.get("values") or {},
+        said=tuple(given.get("said") or ()),
+        on=given.get("on"),
         created_at=when(row["created_at"]),
         finished_at=when(row["finished_at"]),
         stages=tuple(_stages(db, row["id"])),

@@ -76,8 +76,11 @@ class Pipeline:
         }
 
 
-def load_pipeline(path: Path, params: Sequence[str] = (), shown: str | None = None) -> Pipeline:
+def load_pipeline(
+    path: Path, params: Sequence[str] = (), shown: str | None = None, before: Sequence[str] = ()
+) -> Pipeline:
     """Reads the file; `params` are `NAME=VALUE` as on the command line, `shown` what the file is called in problems.
+    `before` are those of an earlier run, of which what the file knows no more is left out.
 
     Raises RecipeError with every problem: of YAML, unknown keys, parameters, stages that are not there, and cycles.
     """
@@ -89,7 +92,8 @@ def load_pipeline(path: Path, params: Sequence[str] = (), shown: str | None = No
     if not isinstance(source.data, dict):
         raise RecipeError([*source.problems, Problem(source.file, 1, "", "is no pipeline", "see docs/pipelines.md")])
     data = {key: value for key, value in source.data.items() if value is not None}
-    data["params"] = _params(data.get("params"), params, source)
+    kept = [text for text in before if text.partition("=")[0].strip() in (data.get("params") or ())]
+    data["params"] = _params(data.get("params"), [*kept, *params], source)
     if isinstance(data.get("stages"), dict) and isinstance(data["params"], dict):
         data["stages"] = _filled(data["stages"], ("stages",), data["params"], source)
     try:

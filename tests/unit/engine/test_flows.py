@@ -360,3 +360,23 @@ def test_a_hosts_clock_that_is_ahead_wakes_no_failed_pipeline(desk: Desk) -> Non
     driver.advance()
     assert desk.pipeline(run) == ended and ended.state == "failed" and not driver.busy()
     assert desk.writer.read(pipelines.alive_again) == []
+
+
+def test_what_was_said_at_the_run_holds_on_when_the_file_is_read_again(desk: Desk) -> None:
+    text = (
+        "{version: 1, params: {word: x, old: 1}, stages: {a: {command: [echo, 'param:word']},"
+        " b: {command: ['false'], needs: [a]}}}"
+    )
+    path = desk.work / "p.yaml"
+    path.write_text(text)
+    run = str(desk.client.run_pipeline(path, ["word=y", "old=2"], on="twin").job)
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    found = desk.pipeline(run)
+    assert dict(found.params) == {"word": "y", "old": 2} and found.stage("a").title == "echo y"
+    desk.end(found.stage("a").job)
+    path.write_text(text.replace(", old: 1", "").replace("'false'", "'true'"))
+    plans = desk.client.plan_resume(run, file=path)
+    assert [(plan.action, plan.asked) for plan in plans] == [("keep", "twin"), ("anew", "twin")]
+    assert [plan.action for plan in desk.client.plan_resume(run, file=path, params=["word=z"])] == ["anew", "anew"]

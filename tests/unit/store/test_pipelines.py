@@ -40,7 +40,7 @@ def stage(name: str, *needs: str, job: str = "", action: str = "anew") -> dict[s
 
 
 def ask(store: Store, kind: str, pipeline: str, **params: Any) -> Intent:
-    intent = Intent(new_ulid(), kind, pipeline, {"name": "p", "by": "me", "params": {}, **params})
+    intent = Intent(new_ulid(), kind, pipeline, {"name": "p", "by": "me", "params": {"values": {}}, **params})
     store.insert("intents", id=intent.id, kind=kind, job_id=pipeline, params=intent.params, created_at="")
     return intent
 
