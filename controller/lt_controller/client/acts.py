@@ -77,7 +77,11 @@ def writable(path: Path) -> sqlite3.Connection:
     """A connection that may write, to a database that is made, and brought up to date, if need be."""
     from ..store.schema import open_writable
 
-    return open_writable(path)
+    db = open_writable(path)
+    # Folding the log in is the controller's (`store.checkpointer`), or the last connection's as it closes: done here,
+    # it would be an fsync in most of a sweep's submits.
+    db.execute("PRAGMA wal_autocheckpoint=0")
+    return db
 
 
 def who() -> str:
