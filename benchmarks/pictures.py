@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.sample_fleet import SampleFleet
+from benchmarks.sample_groups import add_groups
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=timezone.utc)
 
@@ -27,6 +28,7 @@ def main() -> None:
         time.tzset()
         clock.now = lambda: NOW
         fleet = SampleFleet(Path(folder) / "lt", now=NOW)
+        add_groups(fleet)
 
         def told(page: Any) -> None:
             if hasattr(page, "held"):

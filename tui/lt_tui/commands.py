@@ -48,7 +48,7 @@ class Everything(Provider):
     def _fixed(self) -> Iterator[tuple[str, Callable[[], Any], str]]:
         app: Any = self.app
         for kind in SCREENS:
-            if kind not in ("host", "job", "welcome"):
+            if kind not in ("host", "job", "pipeline", "sweep", "welcome"):
                 yield _(kind), partial(app.go, Place(kind), fresh=True), _("open this screen")
         yield _("add a host"), partial(named_act, app, "add"), _("shows its key, logs in once, looks around")
         yield _("import hosts"), partial(named_act, app, "import"), "~/.ssh/config"

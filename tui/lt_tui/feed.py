@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _BEAT_SECONDS = 1.0  # how soon the watcher notices that the app has gone
 _RETRY_SECONDS = 2.0
+_TURN_SECONDS = 0.001
 _KEEP_SECONDS = 30.0  # how often is looked whether live jobs have a controller
 
 
@@ -40,6 +42,8 @@ class Feed:
 
     def start(self) -> None:
         """Begins to watch."""
+        # The thread that draws waits so long at the most for the one that reads; a key must not wait five of them.
+        sys.setswitchinterval(_TURN_SECONDS)
         threading.Thread(target=self._watch, name="lt-watch", daemon=True).start()
         if self.keeps_controller:
             threading.Thread(target=self._keep, name="lt-keep", daemon=True).start()

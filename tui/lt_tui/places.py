@@ -18,6 +18,10 @@ SCREENS: dict[str, tuple[str, str, bool]] = {
     "submit": ("submit.screen", "SubmitScreen", True),
     "run": ("run.screen", "RunScreen", True),
     "queue": ("queue.screen", "QueueScreen", False),
+    "pipelines": ("pipelines.screen", "PipelinesScreen", False),
+    "pipeline": ("pipelines.screen", "PipelineScreen", True),
+    "sweeps": ("sweeps.screen", "SweepsScreen", False),
+    "sweep": ("sweeps.screen", "SweepScreen", True),
     "recipes": ("recipes.screen", "RecipesScreen", False),
     "data": ("data.screen", "DataScreen", False),
     "audit": ("audit.screen", "AuditScreen", False),
@@ -69,7 +73,8 @@ def understood(text: str, hosts: Sequence[str], jobs: Sequence[str]) -> Place | 
         return None
     head, rest = words[0].casefold(), words[1].strip() if len(words) > 1 else ""
     known = {**{name: name for name in (*SCREENS, *ACTS)}, **_ALIASES}
-    kind = known.get(head) or _only([name for name in (*SCREENS, *ACTS) if name.startswith(head)])
+    begin = sorted(name for name in (*SCREENS, *ACTS) if name.startswith(head))
+    kind = known.get(head) or _only([name for name in begin if name != begin[0] + "s"])
     if kind == "host" or (head == "hosts" and rest):
         found = _named(rest, hosts)
         return Place("host", found) if found else (Place("fleet") if not rest else None)
@@ -78,6 +83,8 @@ def understood(text: str, hosts: Sequence[str], jobs: Sequence[str]) -> Place | 
         return Place("job", found) if found else (Place("fleet") if not rest else None)
     if kind in ACTS:
         return kind
+    if kind in ("pipeline", "sweep") and not rest:
+        kind += "s"
     if kind is not None:
         return Place(kind, rest if SCREENS[kind][2] else "")
     if name := _named(words[0], jobs):

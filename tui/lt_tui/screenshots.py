@@ -29,6 +29,8 @@ SHOTS: dict[str, tuple[Place, tuple[str, ...]]] = {
     "submit": (Place("submit"), ()),
     "run": (Place("run"), ()),
     "queue": (Place("queue"), ()),
+    "pipeline": (Place("pipeline", "sft-eval"), ()),
+    "sweep": (Place("sweep", "lr-search"), ()),
     "welcome": (Place("welcome"), ()),
 }
 CHINESE = ("fleet", "job")  # these in Chinese, too

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,7 @@ def _taken(db: sqlite3.Connection, name: str) -> bool:
     return db.execute(f"{waiting} AND json_extract(params, '$.spec.name')=? LIMIT 1", (name,)).fetchone() is not None
 
 
+@lru_cache(maxsize=1 << 14)  # a screen reads the times of a thousand jobs again each second
 def when(text: str | None) -> datetime | None:
     """A stored time as an aware datetime."""
     return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None

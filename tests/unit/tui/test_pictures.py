@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from benchmarks.sample_fleet import SampleFleet
+from benchmarks.sample_groups import add_groups
 from textual.screen import ModalScreen
 
 from lt_controller.client import Client, clock
@@ -54,6 +55,10 @@ SHOTS: dict[str, tuple[Place, tuple[str, ...]]] = {
     "submit-host": (Place("submit"), ("H",)),
     "run": (Place("run"), ()),
     "queue": (Place("queue"), ()),
+    "pipelines": (Place("pipelines"), ()),
+    "pipeline": (Place("pipeline", "sft-eval"), ()),
+    "sweeps": (Place("sweeps"), ()),
+    "sweep": (Place("sweep", "lr-search"), ()),
     "recipes": (Place("recipes"), ()),
     "data": (Place("data"), ()),
     "events": (Place("events"), ()),
@@ -96,6 +101,7 @@ def still(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SampleFle
     monkeypatch.setattr(Client, "recipe_text", lambda _self, _name: text)
     monkeypatch.setattr(Client, "recipe_fields", lambda _self, _name, _overrides=(): (fields, problems))
     fleet = SampleFleet(tmp_path / "home", now=NOW)
+    add_groups(fleet)
     yield fleet
     fleet.close()
     monkeypatch.undo()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from benchmarks.sample_fleet import SampleFleet
+from benchmarks.sample_groups import add_groups
 from textual.message import Message
 from textual.pilot import Pilot
 
@@ -285,7 +286,8 @@ async def test_the_palette_finds_jobs_and_acts(app: LtApp) -> None:
 @pytest.mark.parametrize("lang", ["en", "zh"])
 async def test_every_screen_fits(app: LtApp, fleet: SampleFleet, lang: str, size: tuple[int, int]) -> None:
     i18n.switch(lang)
-    names = {"host": "a100", "job": "qwen-sft-00"}
+    add_groups(fleet)
+    names = {"host": "a100", "job": "qwen-sft-00", "pipeline": "sft-eval", "sweep": "lr-search"}
     async with app.run_test(size=size) as pilot:
         await fleet_read(pilot)
         for kind in SCREENS:

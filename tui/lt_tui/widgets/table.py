@@ -119,6 +119,12 @@ class Table(ScrollView, Generic[T], can_focus=True):
         if self.cursor_key != current:
             self._tell()
 
+    def set_columns(self, columns: Sequence[Column[T]]) -> None:
+        """Other columns, where these have other titles or widths."""
+        if [(c.key, c.width) for c in columns] != [(c.key, c.width) for c in self.columns]:
+            self.columns, self.order = tuple(columns), None
+            self.redraw()
+
     @property
     def items(self) -> list[T]:
         """What is shown, in its order."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from ...i18n import N_, _
 from ...text import STALE_SECONDS, Cell, Span, age, duration, short_ago, sign, size, state_word
 from ...widgets.table import Column
 
+_Gpu = tuple[float | None, float | None, bool]  # utilisation in percent, share of the memory, live
 CLOSED = (N_("drained"), N_("retired"))  # what `closed` of a host may be
 
 
@@ -24,7 +25,7 @@ class HostLine:
 
     info: HostInfo
     now: datetime
-    gpus: tuple[tuple[float | None, float | None, bool], ...]  # (utilisation %, memory share, live)
+    gpus: tuple[_Gpu, ...]
     load: tuple[float, ...]
     running: int
     waiting: int
@@ -59,26 +60,27 @@ def host_lines(fleet: Fleet) -> list[HostLine]:
 
 
 def _line(info: HostInfo, fleet: Fleet, jobs: list[Any]) -> HostLine:
-    live: list[tuple[float | None, float | None, bool]] = []
+    live: list[_Gpu] = []
     measured: datetime | None = None
+    gpus = info.gpus
     for job in jobs:
         samples = fleet.samples.get(job.id, {})
         for sample in samples.values():
             if sample.time and (measured is None or sample.time > measured):
                 measured = sample.time
-        live += _of_job(samples, info)
-    idle = [(_number(gpu.get("util")), _memory(gpu), False) for gpu in info.gpus[len(live) :]]
+        live += _of_job(samples, gpus)
+    idle = [(_number(gpu.get("util")), _memory(gpu), False) for gpu in gpus[len(live) :]]
     running = sum(job.state in ("running", "stopping", "preparing") for job in jobs)
     load = fleet.load.get(info.name, ())
     return HostLine(info, fleet.time, (*live, *idle), load, running, len(jobs) - running, measured)
 
 
-def _of_job(samples: Mapping[str, Sample], info: HostInfo) -> list[tuple[float | None, float | None, bool]]:
-    found: list[tuple[float | None, float | None, bool]] = []
+def _of_job(samples: Mapping[str, Sample], gpus: Sequence[Mapping[str, Any]]) -> list[_Gpu]:
+    found: list[_Gpu] = []
     while f"gpu{len(found)}/util" in samples:
         number = len(found)
         used = samples.get(f"gpu{number}/mem")
-        total = _number(info.gpus[number].get("memory_total")) if number < len(info.gpus) else None
+        total = _number(gpus[number].get("memory_total")) if number < len(gpus) else None
         share = used.value / total if used and used.value is not None and total else None
         found.append((samples[f"gpu{number}/util"].value, share, True))
     return found

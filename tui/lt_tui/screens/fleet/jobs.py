@@ -20,9 +20,14 @@ def job_columns(fleet: Callable[[], Fleet | None]) -> list[Column[Job]]:
         known = fleet()
         return known.curves.get(job.id, ()) if known else ()
 
+    seen: tuple[Fleet | None, dict[str, str]] = (None, {})
+
     def reach(job: Job) -> str:
+        nonlocal seen
         known = fleet()
-        return next((info.state for info in known.hosts if info.name == job.host), "") if known else ""
+        if seen[0] is not known:
+            seen = known, {info.name: info.state for info in known.hosts} if known else {}
+        return seen[1].get(job.host, "")
 
     def host(job: Job, _width: int) -> Cell:
         state = "" if job.resting else reach(job)

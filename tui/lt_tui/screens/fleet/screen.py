@@ -78,14 +78,14 @@ class FleetScreen(JobActs):
         # Those alive stand on top, then the rest, the newest first.
         shown.sort(key=lambda job: (not job.resting, job.id), reverse=True)
         jobs.set_items(shown)
-        self._say(data, jobs)
+        self._say(data, lines)
 
     @work(thread=True, exit_on_error=False)
     def _warm(self) -> None:
         """The screen that is opened next is loaded while one looks at this one."""
         import_module("lt_tui.screens.job.screen")
 
-    def _say(self, data: Fleet, jobs: Table[Job]) -> None:
+    def _say(self, data: Fleet, lines: Sequence[HostLine]) -> None:
         counts: dict[str, int] = {}
         for job in data.jobs:
             counts[job.state] = counts.get(job.state, 0) + 1
@@ -95,7 +95,7 @@ class FleetScreen(JobActs):
                 mark, tone = sign(code)
                 note += [(f"{mark} {counts[code]} ", tone), (f"{state_word(code)}  ", "dim")]
         self.query_one("#jobs-head", Heading).say(*note)
-        reached = sum(line.info.state == "reachable" or line.info.name == "local" for line in host_lines(data))
+        reached = sum(line.info.state == "reachable" or line.info.name == "local" for line in lines)
         told = _("{reached} of {count} can be reached", reached=reached, count=len(data.hosts))
         self.query_one("#hosts-head", Heading).say((told, "dim"))
         now = data.time.astimezone().strftime("%H:%M:%S")
