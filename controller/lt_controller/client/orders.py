@@ -123,8 +123,9 @@ def freeze_command(
     wishes: Wishes | None = None,
     apart: Path | None = None,
 ) -> Order:
-    """A command with its folder as it is now. `inputs`: name → `job:…`, `host:/…`, or a path of this machine. `apart` is
-    a file that goes along if it is in the folder, but makes no other order of this one when it is edited.
+    """A command with its folder as it is now. `inputs`: name → `job:…`, `host:/…`, or a path of this machine.
+
+    `apart` is a file that goes along if it is in the folder, but makes no other order of this one when it is edited.
 
     Raises LtError `no_command`, `folder_too_big`, `no_such_path`.
     """

@@ -27,7 +27,7 @@ SENTENCES: dict[str, str] = {
     "command: must have at least one word": "command：至少要有一个词",
     "{}: is for a stage with a {}": "{}：只用于有 {} 的阶段",
     "no host is named": "没有指定主机",
-    "write host: at the top of the file or in the stage, or give --on HOST": "在文件开头或阶段里写 host:，或用 --on HOST",
+    "write host: at the top of the file or in the stage, or give --on HOST": "在文件或阶段里写 host:，或用 --on HOST",
     "job:{} names no stage of this pipeline, and no job": "job:{} 既不是这条流水线的阶段，也不是任务",
     "its stages: {}": "它的阶段：{}",
 }
