@@ -254,7 +254,8 @@ def _tell_best(found: Sweep, home: Home) -> None:
     if found.metric is None:
         return
     if best is None:
-        note(phrase("sweep_no_best", metric=found.metric))
+        if not found.alive:
+            note(phrase("sweep_no_best", metric=found.metric))
         return
     names = zip(short_names(found.keys), found.keys, strict=True)
     params = ", ".join(f"{short}={_shown(best.params.get(key))}" for short, key in names)
