@@ -17,6 +17,7 @@ from ..client import orders, queries
 from ..client.data import made_by
 from ..client.orders import Order
 from ..client.pipelines import Pipeline, Stage
+from ..journal import fault
 from ..store import intents, pipelines
 from ..store.writer import Writer
 from ..wording.exits import UNREACHABLE, exit_code
@@ -44,11 +45,16 @@ class PipelineDriver:
         later: float | None = None
         asleep = set()
         for identity in self._writer.read(pipelines.going_on):
-            pipeline = self._client.pipeline(identity)
-            if self._submit(pipeline):
+            try:
+                if self._submit(self._client.pipeline(identity)):
+                    later = LATER
+                if self._settled(self._client.pipeline(identity)):
+                    asleep.add(identity)
+            except Exception as error:  # what is wrong with one must not hold up the others
+                if isinstance(error, LtError) and error.code == "controller_gone":
+                    raise
+                fault()
                 later = LATER
-            if self._settled(self._client.pipeline(identity)):
-                asleep.add(identity)
         self._asleep = frozenset(asleep)
         return later
 

@@ -253,6 +253,18 @@ def test_a_request_that_cannot_be_read_stops_none_after_it(desk: Desk) -> None:
     assert desk.rows("SELECT state FROM intents WHERE kind='pipeline run' ORDER BY rowid") == [("failed",), ("done",)]
 
 
+def test_a_pipeline_that_cannot_be_read_holds_up_none_after_it(desk: Desk) -> None:
+    broken = desk.run()
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.writer.run("", lambda db: db.execute("DELETE FROM intents WHERE kind='submit'"))
+    desk.writer.run("", lambda db: db.execute("UPDATE stages SET work='{\"nonsense\": 1}'"))
+    (desk.work / "q.yaml").write_text("{version: 1, host: box, stages: {a: {command: [x]}}}")
+    sound = str(desk.client.run_pipeline(desk.work / "q.yaml").job)
+    assert driver.advance() is not None
+    assert desk.pipeline(sound).stage("a").state == "queued" and desk.pipeline(broken).stage("a").state == "ready"
+
+
 def test_a_pipeline_whose_only_job_is_paused_keeps_no_controller(desk: Desk) -> None:
     run = desk.run()
     driver = PipelineDriver(desk.client, desk.writer)
