@@ -134,6 +134,7 @@ def test_training_evaluating_and_training_again_whose_middle_fails_once(
     ]
 
 
+@pytest.mark.timeout(600)
 def test_no_stage_runs_twice_though_the_controller_is_killed_again_and_again(
     laptop: Laptop, box: SshHost, twin: SshHost
 ) -> None:
