@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lt_agent.protocol import states
 from lt_controller.client.lanes import lanes
 from lt_recipes.pipeline import graph
+from support.steady import STEADY
 
 NAMES = "abcdefgh"
 
@@ -37,6 +38,7 @@ def test_the_states_of_a_job_are_those_of_the_protocol() -> None:
     assert graph.RESTING == states.RESTING
 
 
+@STEADY
 @given(graphs())
 def test_each_stage_comes_after_all_that_it_needs(needs: dict[str, frozenset[str]]) -> None:
     order = graph.in_order(needs)
@@ -45,6 +47,7 @@ def test_each_stage_comes_after_all_that_it_needs(needs: dict[str, frozenset[str
         assert needs[name] <= set(order[:number])
 
 
+@STEADY
 @given(st.lists(st.sampled_from(NAMES), min_size=1, unique=True), graphs())
 def test_a_way_around_is_found_wherever_it_is(ring: list[str], needs: dict[str, frozenset[str]]) -> None:
     whole = {name: needs.get(name, frozenset()) for name in NAMES}
@@ -55,6 +58,7 @@ def test_a_way_around_is_found_wherever_it_is(ring: list[str], needs: dict[str, 
     assert all(before in whole[after] for before, after in pairwise(around))
 
 
+@STEADY
 @given(graphs(), st.data())
 def test_an_edited_stage_and_all_that_follow_run_anew_and_nothing_else_that_has_succeeded(
     needs: dict[str, frozenset[str]], data: st.DataObject
@@ -68,6 +72,7 @@ def test_an_edited_stage_and_all_that_follow_run_anew_and_nothing_else_that_has_
     assert anew == edited | graph.following(needs, edited)
 
 
+@STEADY
 @given(graphs(), st.data())
 def test_going_on_runs_what_has_not_succeeded_and_nothing_that_has(
     needs: dict[str, frozenset[str]], data: st.DataObject
@@ -80,6 +85,7 @@ def test_going_on_runs_what_has_not_succeeded_and_nothing_that_has(
     assert found == {name: expected.get(jobs[name], graph.AGAIN) for name in needs}
 
 
+@STEADY
 @given(graphs(), st.data())
 def test_a_failure_blocks_what_needs_it_and_nothing_else(needs: dict[str, frozenset[str]], data: st.DataObject) -> None:
     failed = data.draw(st.sets(st.sampled_from(sorted(needs))))
@@ -93,6 +99,7 @@ def test_a_failure_blocks_what_needs_it_and_nothing_else(needs: dict[str, frozen
     assert all(found[name] == ("failed" if name in failed else "succeeded") for name in needs if name not in blocked)
 
 
+@STEADY
 @given(graphs())
 def test_the_drawing_has_a_line_of_one_width_for_each_stage(needs: dict[str, frozenset[str]]) -> None:
     order = graph.in_order(needs)
