@@ -73,7 +73,8 @@ class FabricTransport:
                     gateway = self._connections[-1] if self._connections else None
                     self._connections.append(open_hop(hop, gateway, self._home, timeout, login))
                 for connection in self._connections:
-                    connection.transport.sock.settimeout(QUIET)
+                    with contextlib.suppress(OSError):  # gone again already: whoever uses it first is told
+                        connection.transport.sock.settimeout(QUIET)
             except BaseException:
                 self._close()
                 raise
