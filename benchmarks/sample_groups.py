@@ -24,7 +24,7 @@ def _pipeline(fleet: SampleFleet) -> None:
         id=made,
         name="sft-eval",
         file="sft-eval.yaml",
-        params={"lr": 0.0002},
+        params={"values": {"lr": 0.0002}, "said": ["lr=0.0002"]},
         state="running",
         by="me@lab",
         created_at=iso(fleet.now - 5000),

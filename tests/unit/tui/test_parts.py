@@ -19,6 +19,7 @@ from lt_tui.filters import parse
 from lt_tui.host_acts import parse_host
 from lt_tui.places import Place, completions, understood
 from lt_tui.text import wrapped
+from lt_tui.widgets.bars import flowed
 from lt_tui.widgets.chart import reduce, smoothed
 
 SOURCE = Path(lt_tui.__file__).parent
@@ -99,6 +100,14 @@ def test_four_curves_of_a_hundred_thousand_points_are_reduced_quickly() -> None:
 def test_wrapped_keeps_to_cells() -> None:
     assert wrapped("中文 单词 很 长", 6) == ["中文", "单词", "很 长"]
     assert wrapped("没有空格的长句", 6) == ["没有空", "格的长", "句"]
+
+
+def test_a_line_flows_between_its_parts_and_loses_none() -> None:
+    line = (("a" * 10, ""), ("   speed ", "dim"), ("4 s", ""), ("   cost ", "dim"), ("0.24", ""))
+    assert flowed(line, 80) == [line]
+    assert flowed(line, 24) == [line[:3], (("  cost ", "dim"), ("0.24", ""))]
+    trailing = (("memory ", "dim"), ("1 GiB   ", ""), ("disk ", "dim"), ("2 GiB   ", ""))
+    assert flowed(trailing, 14) == [trailing[:2], (("  disk ", "dim"), ("2 GiB   ", ""))]
 
 
 def test_every_text_on_the_screen_has_a_translation() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.widget import Widget
@@ -119,19 +120,21 @@ class Heading(Widget):
 
 
 class Lines(Widget):
-    """Lines of spans, as given; with `wraps` a line of one span is broken where there is no more room."""
+    """Lines of spans, as given; with `wraps` a line of one span is broken where there is no more room, with `flows`
+    every line where three spaces part what it says."""
 
     DEFAULT_CSS = "Lines { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }"
 
-    def __init__(self, *, wraps: bool = False, **more: Any) -> None:
+    def __init__(self, *, wraps: bool = False, flows: bool = False, **more: Any) -> None:
         super().__init__(**more)
         self.wraps = wraps
+        self.flows = flows
         self.lines: tuple[tuple[Span, ...], ...] = ()
 
     def say(self, *lines: tuple[Span, ...]) -> None:
         """Shows these lines."""
         if lines != self.lines:
-            grown = self.wraps or len(lines) != len(self.lines)
+            grown = self.wraps or self.flows or len(lines) != len(self.lines)
             self.lines = lines
             self.refresh(layout=grown)
 
@@ -147,6 +150,9 @@ class Lines(Widget):
     def _rows(self, width: int) -> list[tuple[Span, ...]]:
         rows: list[tuple[Span, ...]] = []
         for line in self.lines:
+            if self.flows:
+                rows += flowed(line, width)
+                continue
             if not self.wraps or len(line) != 1:
                 rows.append(line)
                 continue
@@ -155,3 +161,29 @@ class Lines(Widget):
             parts = wrapped(safe(text), width - len(indent)) or [""]
             rows += [((indent + part, style),) for part in parts]
         return rows
+
+
+def flowed(line: tuple[Span, ...], width: int) -> list[tuple[Span, ...]]:
+    """A line in as many as it needs: broken where three spaces part its spans, and indented from the second on."""
+    rows: list[tuple[Span, ...]] = []
+    row: list[Span] = []
+    used = 0
+    for part in _parts(line):
+        room = sum(cell_len(safe(text)) for text, _style in part)
+        if row and used + room > width + (3 if part[-1][0].endswith("   ") else 0):
+            rows.append(tuple(row))
+            first, *rest = part
+            part = [("  " + first[0].lstrip(), first[1]), *rest]
+            row, used = [], 0
+        row += part
+        used += sum(cell_len(safe(text)) for text, _style in part)
+    return [*rows, tuple(row)]
+
+
+def _parts(line: tuple[Span, ...]) -> list[list[Span]]:
+    parts: list[list[Span]] = []
+    for n, span in enumerate(line):
+        if not parts or span[0].startswith("   ") or line[n - 1][0].endswith("   "):
+            parts.append([])
+        parts[-1].append(span)
+    return parts

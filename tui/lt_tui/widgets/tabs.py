@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual import events
 from textual.message import Message
@@ -47,11 +48,13 @@ class TabLine(Widget):
         """The line."""
         line = Text(no_wrap=True, overflow="ellipsis", end="")
         self._ends = []
+        needed = sum(cell_len(_(name)) + 5 for name in self.names)
+        before, after = (" ", "  ") if needed <= self.content_size.width else ("", " ")
         for n, name in enumerate(self.names):
             here = name == self.current
-            line.append(f" {n + 1} ", style_of(self.app, "key bold" if here else "faint"))
-            line.append(f"{_(name)} ", style_of(self.app, "bold under" if here else "dim"))
-            line.append(" ")
+            line.append(f"{before}{n + 1} ", style_of(self.app, "key bold" if here else "faint"))
+            line.append(_(name), style_of(self.app, "bold under" if here else "dim"))
+            line.append(after)
             self._ends.append(line.cell_len)
         return line
 

@@ -45,6 +45,8 @@ class HelpScreen(Page):
             binding = active.binding
             if not binding.description or binding.action in seen:
                 continue
+            if binding.id is None and active.node is not self.app:
+                continue  # the framework's own, such as moving the focus
             seen.add(binding.action)
             same = [b.binding for b in under.active_bindings.values() if b.binding.action == binding.action]
             keys = "  ".join(dict.fromkeys(self.app.get_key_display(item) for item in same))

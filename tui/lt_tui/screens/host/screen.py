@@ -85,7 +85,7 @@ class HostScreen(JobActs):
     def compose(self) -> ComposeResult:
         """The header, the tabs, and what they show."""
         yield TopBar()
-        yield Lines(id="host-header")
+        yield Lines(flows=True, id="host-header")
         yield TabLine(TABS)
         with ContentSwitcher(initial="overview"):
             with Vertical(id="overview"):

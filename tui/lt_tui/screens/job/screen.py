@@ -62,7 +62,7 @@ class JobScreen(JobActs):
     def compose(self) -> ComposeResult:
         """The header, the tabs, and what they show."""
         yield TopBar()
-        yield Lines(id="header")
+        yield Lines(flows=True, id="header")
         yield TabLine(TABS)
         with ContentSwitcher(initial="overview"):
             with Vertical(id="overview"):
