@@ -17,6 +17,12 @@ from .intents import Intent
 RETIRED = "host_retired"
 
 
+def asked(db: sqlite3.Connection) -> bool:
+    """Whether `settle` would find anything."""
+    where = "WHERE state='pending' AND kind IN ('retire', 'relocate')"
+    return db.execute(f"SELECT 1 FROM intents {where} LIMIT 1").fetchone() is not None  # noqa: S608
+
+
 def settle(db: sqlite3.Connection) -> bool:
     """Carries out what needs no host: retirements, then jobs that go on elsewhere; whether there was anything."""
     rows = db.execute(
