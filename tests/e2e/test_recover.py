@@ -24,8 +24,8 @@ SCRIPT = (
     'echo "{\\"step\\": $i, \\"loss\\": 0.$i}" >> $LT_METRICS; sleep 0.05; done; echo end'
 )
 SAVE = "mkdir out; head -c 300000 /dev/urandom > out/a; echo b > out/b; echo saved"
-# What a rebuilt row can't have: where on this laptop things came from, and our own notes.
-NOT_REBUILT = {"pull", "spec", "kept", "message"}
+# What a rebuilt row can't have: where on this laptop things came from, our own notes, and who was told of what.
+NOT_REBUILT = {"pull", "spec", "kept", "message", "told", "tell_from"}
 TIMES = {"created_at", "started_at", "finished_at", "time"}
 
 
