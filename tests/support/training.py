@@ -220,7 +220,7 @@ class Attempt:
         """Trains to the end; the exit code."""
         process = self.start()
         try:
-            return process.wait(timeout=300)
+            return process.wait(timeout=580)
         finally:
             process.kill()
 

@@ -211,6 +211,7 @@ def test_a_stop_while_loading_leaves_at_once(data: Path, tmp_path: Path, running
     assert attempt.failure() is None
 
 
+@pytest.mark.timeout(600)
 def test_two_ranks_agree_on_a_stop_and_save_together(data: Path, tmp_path: Path, running: list[Any]) -> None:
     recipe = tiny_recipe(data, train={"max_steps": 2000}, parallel={"processes": 2})
     attempt = Attempt(tmp_path / "a", recipe)
