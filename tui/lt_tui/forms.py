@@ -35,6 +35,19 @@ Line = tuple[Span, ...]
 
 
 @dataclass(frozen=True)
+class Sent:
+    """What a submit has begun: said in a sentence, watched at a place."""
+
+    told: str
+    place: Place
+
+
+def sent(job: Job) -> Sent:
+    """A job that was submitted."""
+    return Sent(_("Submitted {job} to {host}.", job=job.name, host=job.host), Place("job", job.name))
+
+
+@dataclass(frozen=True)
 class Option:
     """A line of a form that stands for an option of the command line, by the same name."""
 
@@ -88,7 +101,7 @@ class JobForm(Page):
         """What a submit would do. Runs in a thread of its own."""
 
     @abstractmethod
-    def submit(self, client: Client) -> Job:
+    def submit(self, client: Client) -> Sent:
         """Submits. Runs in a thread of its own."""
 
     def compose(self) -> ComposeResult:
@@ -294,12 +307,12 @@ class JobForm(Page):
         async def run() -> None:
             self.lt.tell(_("Checking and recording …"))
             try:
-                job = await self.lt.ask(self.submit)
+                begun = await self.lt.ask(self.submit)
             except LtError as error:
                 refused(self, error)
             else:
-                self.lt.tell(_("Submitted {job} to {host}.", job=job.name, host=job.host))
-                self.lt.go(Place("job", job.name), fresh=True)
+                self.lt.tell(begun.told)
+                self.lt.go(begun.place, fresh=True)
             finally:
                 self._sending = False
 

@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 from benchmarks.sample_fleet import SampleFleet
+from benchmarks.sample_groups import add_groups
 from textual.widgets import Input
 
 from lt_controller.client import Client
 from lt_controller.client.details import Plan
 from lt_controller.client.estimating import Estimated
 from lt_controller.client.models import Job
+from lt_controller.client.sweeps import Sweep
 from lt_controller.client.wishing import Wishes
 from lt_controller.client.words import LtError
 from lt_inventory.placement import Rank
 from lt_tui import terminal
 from lt_tui.app import LtApp
+from lt_tui.places import Place
 from lt_tui.screens.job.screen import JobScreen
 from lt_tui.screens.run.screen import RunScreen
 from lt_tui.screens.submit import screen as submit
@@ -113,6 +116,32 @@ async def test_any_shows_the_ranking_with_its_reasons(app: LtApp, monkeypatch: p
         await settled(pilot, lambda: app.screen is page and "it goes to h100-lab" in shown(app))
         await settled(pilot, lambda: "– a100: unreachable" in shown(app))
     assert asked[0] == ("any", {"name": "mine", "wishes": Wishes(priority=7)})
+
+
+async def test_a_recipe_with_a_sweep_starts_the_sweep(
+    app: LtApp, fleet: SampleFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = tmp_path / "rates.yaml"
+    recipe.write_text("extends: tiny-sft\nsweep: {train.learning_rate: [1e-3, 1e-4]}\n")
+    add_groups(fleet)
+    with Client(fleet.home) as client:
+        (sample,) = client.sweeps()
+    asked: list[Any] = []
+
+    def start(_self: Client, host: str, recipe: str, _overrides: Any = (), **options: Any) -> Sweep:
+        asked.append((host, recipe, options["wishes"]))
+        return sample
+
+    monkeypatch.setattr(Client, "start_sweep", start)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await settled(pilot, lambda: app.fleet is not None)
+        app.jump(f"submit recipe:{recipe}")
+        await settled(pilot, lambda: "all is well: S starts the sweep" in shown(app))
+        page: Any = app.screen
+        page.host = "h100-lab"
+        await pilot.press("S")
+        await settled(pilot, lambda: app.screen.place == Place("sweep", sample.name))  # type: ignore[attr-defined]
+    assert asked == [("h100-lab", str(recipe), Wishes())]
 
 
 async def test_an_option_is_checked_while_it_is_typed(app: LtApp) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lt_controller.client import Client, Job
+from lt_controller.client import Client
 from lt_controller.client.details import HostInfo, Plan
 from lt_controller.client.wishing import Wishes
 
-from ...forms import JobForm, Option
+from ...forms import JobForm, Option, Sent, sent
 from ...i18n import _
 from ...options import of_a_run
 from ...places import Place
@@ -63,10 +63,10 @@ class RunScreen(JobForm):
         argv, options = self._asked()
         return client.plan_run(self.host, argv, **options)
 
-    def submit(self, client: Client) -> Job:
+    def submit(self, client: Client) -> Sent:
         """The real one."""
         argv, options = self._asked()
-        return client.run(self.host, argv, **options)
+        return sent(client.run(self.host, argv, **options))
 
     def _asked(self) -> tuple[list[str], dict[str, Any]]:
         given = self.given()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from lt_controller.client import Client, Job
+from lt_controller.client import Client
 from lt_controller.client.details import HostInfo, Plan
 from lt_controller.client.estimating import estimate_recipe
 from lt_controller.client.recipes import RecipeField, RecipeInfo, RecipeProblem
@@ -17,7 +17,7 @@ from lt_controller.client.submitting import is_choice
 from lt_controller.client.wishing import Wishes
 from lt_controller.client.words import LtError
 
-from ...forms import JobForm, Option
+from ...forms import JobForm, Option, Sent, sent
 from ...glyphs import glyphs
 from ...i18n import _
 from ...options import name, priority
@@ -41,6 +41,7 @@ class Form:
     fields: Sequence[RecipeField]
     problems: Sequence[RecipeProblem]
     error: LtError | None = None
+    sweep: bool = False  # the recipe has a `sweep:`
 
 
 class SubmitScreen(JobForm):
@@ -86,7 +87,8 @@ class SubmitScreen(JobForm):
         except LtError as error:
             return Form(hosts, recipes, (), (), error)
         given = sorted((f for f in fields if f.key not in OF_THE_JOB), key=lambda field: not field.given)
-        return Form(hosts, recipes, [*(f for f in fields if f.key in OF_THE_JOB), *given], problems)
+        sweep = client.has_sweep(self.recipe, self._overrides())
+        return Form(hosts, recipes, [*(f for f in fields if f.key in OF_THE_JOB), *given], problems, sweep=sweep)
 
     def _overrides(self, **more: str) -> list[str]:
         mine = {option.key for option in self.options()}
@@ -127,7 +129,7 @@ class SubmitScreen(JobForm):
             lines += [((problem.key, "bold"),), ((f"  {problem_text(problem)}", "bad"),)]
         if lines:
             return (_("{count} to mend", count=len(data.problems)), "bad"), lines
-        return (_("all is well: S submits"), "ok"), []
+        return (_("all is well: S starts the sweep") if data.sweep else _("all is well: S submits"), "ok"), []
 
     def wrong(self) -> str:
         """What is wrong with the options; problems of the recipe are told in full by whoever is asked to use it."""
@@ -166,12 +168,19 @@ class SubmitScreen(JobForm):
         return check
 
     def plan(self, client: Client) -> Plan:
-        """A dry run."""
-        return client.plan(self.host, self.recipe, self._overrides(), **self._asked())
+        """A dry run; of a sweep, its first trial's."""
+        asked = self._asked()
+        if not client.has_sweep(self.recipe, self._overrides()):
+            return client.plan(self.host, self.recipe, self._overrides(), **asked)
+        _trials, total, first = client.plan_sweep(self.host, self.recipe, self._overrides(), wishes=asked["wishes"])
+        return replace(first, notes=(_("the first of {count} trials", count=total), *first.notes))
 
-    def submit(self, client: Client) -> Job:
-        """The real one."""
-        return client.submit(self.host, self.recipe, self._overrides(), **self._asked())
+    def submit(self, client: Client) -> Sent:
+        """The real one: a job, or a sweep's first trials."""
+        if not client.has_sweep(self.recipe, self._overrides()):
+            return sent(client.submit(self.host, self.recipe, self._overrides(), **self._asked()))
+        sweep = client.start_sweep(self.host, self.recipe, self._overrides(), **self._asked())
+        return Sent(_("Started sweep {sweep}.", sweep=sweep.name), Place("sweep", sweep.name))
 
     def _asked(self) -> dict[str, Any]:
         given = self.given()
