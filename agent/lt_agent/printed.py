@@ -11,16 +11,19 @@ import json
 import math
 import os
 import re
+import time
 from collections.abc import Sequence
 from typing import Any, Optional
 
 from .protocol.paths import AttemptPaths
 
 MAX_LINE = 4096  # bytes of a line that are looked at
-_BLOCK = 1 << 18
+_BLOCK = 1 << 16
+_LOOK, _LAST_LOOK = 0.1, 5.0  # seconds that a look may take: the supervisor has a stop, a disk and a lease to watch
 _PIECES = re.compile(r"(\{\{|\}\}|\{[A-Za-z_][A-Za-z0-9_]*\}|\s+)")
-_NUMBER = r"([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?|nan|inf(?:inity)?))"
-_WORD = r"\S{1,60}?"  # bounded, so that no line takes long to be told from another
+# All bounded, so that no line takes long to be told from another.
+_NUMBER = r"([-+]?(?:\d{1,40}(?:\.\d{0,40})?(?:e[-+]?\d{1,4})?|\.\d{1,40}(?:e[-+]?\d{1,4})?|nan|inf(?:inity)?))"
+_WORD = r"\S{1,60}?"
 
 
 class Template:
@@ -33,6 +36,8 @@ class Template:
                 pattern += re.escape(piece[0])
             elif piece[:1] == "{" and piece[-1:] == "}" and len(piece) > 2:
                 name = piece[1:-1]
+                # What a template begins with is looked for all over a line: a number is not begun in its middle.
+                pattern += r"(?<![\d.])" if name != "_" and not pattern else ""
                 pattern += _WORD if name == "_" else _NUMBER
                 self._names += [name] if name != "_" else []
             elif piece.isspace():
@@ -68,18 +73,23 @@ class Printed:
         self._rest = b""
 
     def look(self, *, last: bool = False) -> None:
-        """Reads what has been printed since. `last`: nothing follows, so a line without an end is whole, too.
+        """Reads what has been printed since, or as much of it as time allows.
+
+        `last`: nothing follows, so a line without an end is whole, too.
 
         What can't be read or written now is tried at the next look; a metric is not worth a training.
         """
         if not self._templates:
             return
+        end = time.monotonic() + (_LAST_LOOK if last else _LOOK)
         with contextlib.suppress(OSError), open(self._attempt.log, "rb") as log:
             log.seek(self._offset)
             while data := log.read(_BLOCK):
                 self._take(data)
-        if last and self._rest:
-            self._take(b"\n")
+                if time.monotonic() > end:
+                    return  # it prints faster than anybody can read: the rest comes at the next looks
+            if last and self._rest:
+                self._take(b"\n")
 
     def _take(self, data: bytes) -> None:
         *lines, rest = re.split(rb"[\r\n]", self._rest + data)

@@ -33,6 +33,25 @@ def test_a_template_finds_its_numbers(template: str, line: str, found: dict[str,
     assert Template(template).read(line) == found
 
 
+@pytest.mark.parametrize("template", ["{loss} epoch", "{a}/{b} x", "{_} {a} {_} x", "{a}{b}{c}x"])
+def test_a_line_of_digits_is_told_from_others_in_no_time(template: str) -> None:
+    line = "/".join(["7" * 450] * 9)
+    assert Template(template).read(line) is None  # minutes, where a number may be begun and ended anywhere
+
+
+def test_a_script_that_prints_without_pause_is_read_bit_by_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lt_agent.printed._LOOK", 0.0)
+    attempt = HostRoot(str(tmp_path)).attempt("01" + "A" * 24, 1)
+    attempt.path.mkdir(parents=True)
+    attempt.log.write_bytes(b"loss 1\n" * 100_000)
+    printed = Printed(attempt, ["loss {loss}"])
+    printed.look()
+    first = len(attempt.metrics.read_bytes().splitlines())
+    assert 0 < first < 20_000
+    printed.look(last=True)
+    assert len(attempt.metrics.read_bytes().splitlines()) == 100_000
+
+
 def test_lines_without_a_step_are_counted() -> None:
     template = Template("loss {loss}")
     assert [template.read(line) for line in ("loss 3", "else", "loss 2")] == [
