@@ -66,10 +66,11 @@ def leave(db: sqlite3.Connection, job: str, host: str) -> None:
 
 
 def between(db: sqlite3.Connection) -> list[Between]:
-    """The jobs that look for a host and for which nothing else was asked, the most urgent first."""
+    """The jobs that look for a host and that nobody wants to rest, go or be elsewhere, the most urgent first."""
     rows = db.execute(
         f"SELECT j.id, j.attempt, j.asked, j.waits, j.retry_at FROM jobs j WHERE {_BETWEEN} AND j.adopted_by IS NULL"  # noqa: S608
-        " AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.job_id=j.id AND i.state='pending' AND i.kind!='submit')"
+        " AND NOT EXISTS (SELECT 1 FROM intents i WHERE i.job_id=j.id AND i.state='pending'"
+        " AND i.kind IN ('stop', 'pause', 'remove', 'relocate'))"
         " ORDER BY j.priority DESC, j.id"
     ).fetchall()
     return [

@@ -44,7 +44,10 @@ def settle(db: sqlite3.Connection) -> bool:
 
 
 def retire(db: sqlite3.Connection, host: str) -> int:
-    """Gives up every attempt on `host` that has not ended: by a person's word, not by proof. Their number."""
+    """Gives up every attempt on `host` that has not ended: by a person's word, not by proof. Their number.
+
+    What else was asked of jobs there has failed: nobody is left to carry it out.
+    """
     rows = db.execute(
         "SELECT a.job_id, a.attempt FROM attempts a JOIN jobs j ON j.id=a.job_id"
         " WHERE a.host=? AND a.exit IS NULL AND j.removed=0 AND j.adopted_by IS NULL",
@@ -65,6 +68,10 @@ def retire(db: sqlite3.Connection, host: str) -> int:
         " AND (job_id, attempt) IN (SELECT job_id, attempt FROM attempts WHERE host=?)",
         (host,),
     )
+    for intent in intents.pending_on(db, host):
+        if intent.kind in ("stop", "pause") and elsewhere.is_between(db, intent.job):
+            continue  # it needs no host: `elsewhere.stop_asked`
+        intents.failed(db, intent.id, LtError(RETIRED, host=host))
     return len(rows)
 
 

@@ -12,7 +12,7 @@ import pytest
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import EnvPlan, ExitRecord, JobSpec, to_dict
 from lt_agent.protocol.ulid import new_ulid
-from lt_controller.store import elsewhere, intents, jobs, notices, relocations
+from lt_controller.store import due, elsewhere, intents, jobs, notices, relocations
 from lt_controller.store.schema import open_writable
 from lt_controller.wording import waits
 
@@ -24,10 +24,13 @@ def db() -> Iterator[sqlite3.Connection]:
     connection.close()
 
 
+def spec(**fields: object) -> JobSpec:
+    return replace(JobSpec(new_ulid(), 1, new_ulid(), "me", "command", argv=("true",)), **fields)  # type: ignore[arg-type]
+
+
 def submit(db: sqlite3.Connection, **fields: object) -> str:
     """A running job on host `a`."""
-    spec = replace(JobSpec(new_ulid(), 1, new_ulid(), "me", "command", argv=("true",)), **fields)  # type: ignore[arg-type]
-    job = jobs.take_submit(db, "i", {"spec": to_dict(spec), "host": "a"})
+    job = jobs.take_submit(db, "i", {"spec": to_dict(spec(**fields)), "host": "a"})
     jobs.set_state(db, job, 1, "running")
     return job
 
@@ -183,3 +186,49 @@ def test_what_can_not_go_on_is_lost_and_says_why(db: sqlite3.Connection) -> None
     assert "/gone" in db.execute("SELECT message FROM jobs").fetchone()[0]
     notices.collect(db, lambda *_: ["me"])
     assert [item.notice.kind for item in notices.pending(db)] == ["retry", "lost"]
+
+
+def outcome(db: sqlite3.Connection, intent: str) -> tuple[str, str | None]:
+    row: tuple[str, str | None] = db.execute(
+        "SELECT state, json_extract(error, '$.code') FROM intents WHERE id=?", (intent,)
+    ).fetchone()
+    return row
+
+
+@pytest.mark.parametrize("kind", ["pull", "save", "priority", "move", "resume", "remove", "clear"])
+@pytest.mark.parametrize("retries", [0, 2])
+def test_what_was_asked_of_a_job_on_a_host_that_is_retired_fails_and_holds_up_nothing(
+    db: sqlite3.Connection, kind: str, retries: int
+) -> None:
+    job = submit(db, retries=retries)
+    choose(db, job)
+    ask(db, "one", kind, job)
+    relocations.retire(db, "a")
+    assert outcome(db, "one") == ("failed", "host_retired")
+    assert [found.job for found in elsewhere.between(db)] == ([job] if retries else [])
+    assert intents.hosts_asked(db) == set() and not due.on_host(db, "a").requests
+
+
+def test_a_retired_host_leaves_stops_of_what_goes_on_and_requests_of_other_hosts(db: sqlite3.Connection) -> None:
+    goes_on, lost = submit(db, retries=2), submit(db)
+    choose(db, goes_on)
+    other = jobs.take_submit(db, "j", {"spec": to_dict(spec()), "host": "b"})
+    for intent, kind, job in (("one", "stop", goes_on), ("two", "stop", lost), ("three", "pull", other)):
+        ask(db, intent, kind, job)
+    ask(db, "four", "relocate", lost, host="b", env=to_dict(EnvPlan("existing")), variables={})
+    relocations.retire(db, "a")
+    assert outcome(db, "two") == ("failed", "host_retired")
+    assert [outcome(db, intent)[0] for intent in ("one", "three", "four")] == ["pending"] * 3
+    assert elsewhere.stop_asked(db) == 1 and state(db, goes_on)[0] == "cancelled"
+    assert intents.hosts_asked(db) == {"b"}
+
+
+@pytest.mark.parametrize(("kind", "looks"), [("priority", True), ("pull", True), ("remove", False), ("pause", False)])
+def test_a_job_between_two_hosts_waits_only_for_requests_that_end_its_looking(
+    db: sqlite3.Connection, kind: str, looks: bool
+) -> None:
+    job = submit(db, retries=2)
+    choose(db, job)
+    relocations.retire(db, "a")
+    ask(db, "one", kind, job)
+    assert bool(elsewhere.between(db)) is looks
