@@ -20,6 +20,8 @@ import base64
 import hashlib
 import hmac
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus
@@ -67,12 +69,14 @@ def post_of(to: str, message: Message, url: str, secret: str, at: float) -> Post
     return Post(url, body, headers)
 
 
-def check_answer(to: str, host: str, status: int, body: str, retry_after: float | None) -> None:
+def check_answer(
+    to: str, host: str, status: int, body: str, retry_after: float | None, hide: Iterable[str] = ()
+) -> None:
     """Raises LtError `notify_refused{host, status, answer, final, retry_after}` unless the service has taken it.
 
-    `final`: another try would be refused as well.
+    `final`: another try would be refused as well. `hide`: what its answer may repeat and nobody is to read.
     """
-    answer = safe(body.strip())[:_ANSWER]
+    answer = safe(_masked(body, hide).strip())[:_ANSWER]
     if not 200 <= status < 300:
         final = 300 <= status < 500 and status not in _AGAIN
         raise LtError("notify_refused", host=host, status=status, answer=answer, final=final, retry_after=retry_after)
@@ -87,6 +91,13 @@ def check_answer(to: str, host: str, status: int, body: str, retry_after: float 
     if not codes or any(code != 0 for code in codes):
         # 200 and a code of their own: too many at once passes, and so may a clock that is wrong.
         raise LtError("notify_refused", host=host, status=status, answer=answer, final=False, retry_after=None)
+
+
+def _masked(text: str, hide: Iterable[str]) -> str:
+    """The longest first, or what a shorter one leaves of it would stay; servers may change the case."""
+    words = {word for value in hide for word in (value, value.strip()) if word.strip()}
+    found = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.sub(found, "***", text, flags=re.IGNORECASE) if found else text
 
 
 def _slack(text: str) -> str:

@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Mapping
 from email.message import Message as Headers
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import unquote, unquote_plus, urlsplit
 
 from lt_agent.protocol.errors import LtError
 
@@ -33,6 +33,7 @@ COMMAND_SECONDS = 30.0
 LONGEST_ANSWER = 16 << 10  # bytes that are read
 LONGEST_PAUSE = 3600.0  # seconds that a service may ask us to wait
 _TAIL = 200
+_TELLING = 6  # characters from which a part of a secret address is worth hiding
 
 
 def deliver(channel: Channel, message: Message, secrets: Mapping[str, str]) -> None:
@@ -52,7 +53,8 @@ def deliver(channel: Channel, message: Message, secrets: Mapping[str, str]) -> N
         url = secrets[channel.url_secret] if channel.url_secret else channel.url
         where = _checked(url.strip(), secret=bool(channel.url_secret))
         post = post_of(channel.to, message, url.strip(), secrets.get(channel.sign_secret, ""), time.time())
-        _send(channel, post, where, [value for value in secrets.values() if value])
+        addresses = (url, post.url) if channel.url_secret else ()
+        _send(channel, post, where, [*secrets.values(), *(part for one in addresses for part in _parts(one))])
 
 
 def _checked(url: str, *, secret: bool) -> str:
@@ -70,6 +72,16 @@ def _checked(url: str, *, secret: bool) -> str:
     return host
 
 
+def _parts(url: str) -> list[str]:
+    """What of a secret address tells the secret, also as a server that has read it writes it."""
+    parts = urlsplit(url.strip())
+    asked = f"?{parts.query}" if parts.query else ""
+    pieces = [*parts.path.split("/"), *(pair.partition("=")[2] or pair for pair in parts.query.split("&"))]
+    pieces += [parts.path, parts.path + asked, parts.query, parts.username or "", parts.password or ""]
+    read = [way(piece) for piece in pieces for way in (str, unquote, unquote_plus)]
+    return [piece for piece in read if len(piece) >= _TELLING]
+
+
 def _send(channel: Channel, post: Post, host: str, hide: list[str]) -> None:
     request = urllib.request.Request(post.url, post.body, post.headers, method="POST")  # noqa: S310  checked above
     try:
@@ -84,10 +96,7 @@ def _send(channel: Channel, post: Post, host: str, hide: list[str]) -> None:
                 body = b""
     except (http.client.HTTPException, URLError, OSError, ValueError) as error:
         raise LtError("notify_unreachable", host=host, why=_why(error)) from None
-    told = body.decode("utf-8", "replace")
-    for value in hide:  # a service that repeats what it was sent
-        told = told.replace(value, "***")
-    check_answer(channel.to, host, status, told, _retry_after(headers))
+    check_answer(channel.to, host, status, body.decode("utf-8", "replace"), _retry_after(headers), hide)
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -119,6 +119,37 @@ def test_no_error_repeats_a_secret(server: Hooks) -> None:
         assert "t0ken" not in str(caught.value.as_dict()) and KEY not in str(caught.value.as_dict())
 
 
+@pytest.mark.parametrize(
+    "echo",
+    [
+        "Cannot POST {path}",
+        "no route /services/T000/B000/geheim%2Bwort here",
+        "unknown token geheim+wort",
+        "unknown token GEHEIM+WORT",
+        "wrong access_token aB3 dEf",
+        "wrong access_token aB3%20dEf",
+        "{whole}",
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_no_part_of_a_secret_address_is_kept_of_an_answer(server: Hooks, echo: str, end: str) -> None:
+    path = "/services/T000/B000/geheim%2Bwort?access_token=aB3%20dEf"
+    server.answer = lambda got, number: (404, echo.format(path=got.path, whole=server.url + path).encode())
+    channel = Channel("c", "slack", url_secret="HOOK")
+    with pytest.raises(LtError) as caught:
+        ways.deliver(channel, TOLD, {"HOOK": server.url + path + end})
+    told = str(caught.value.as_dict()).lower()
+    assert "***" in told and not [part for part in ("geheim", "wort", "ab3", "def") if part in told]
+
+
+def test_the_key_and_the_signature_are_kept_of_no_answer(server: Hooks) -> None:
+    server.answer = lambda got, number: (403, f"{got.path} is not signed by {KEY}".encode())
+    channel = Channel("c", "dingtalk", url_secret="HOOK", sign_secret="KEY")
+    with pytest.raises(LtError) as caught:
+        ways.deliver(channel, TOLD, {"HOOK": f"{server.url}/robot/send?access_token=abcdef", "KEY": KEY + "\n"})
+    assert caught.value.params["answer"] == "*** is not signed by ***"
+
+
 def test_a_secret_address_is_used_by_https_alone() -> None:
     with pytest.raises(LtError, match="notify_not_https"):
         ways.deliver(Channel("c", "slack", url_secret="HOOK"), TOLD, {"HOOK": "http://hooks.example/T0"})
