@@ -33,6 +33,21 @@ if TYPE_CHECKING:
 SLOW = 30.0  # seconds between two calls of a busy driver without news
 QUIET = 0.2  # seconds at the least: a thousand commits a second are one piece of news
 CLOSE_LIMIT = 10.0  # seconds that a driver may take to come to an end
+PASSING = frozenset(  # errors that say nothing of the job itself: whoever submits waits, and tries again
+    {
+        "config_invalid",  # a person is at that file, or was and will be
+        "hosts_file_invalid",
+        "no_host_meant",
+        "controller_busy",
+        "controller_foreign",
+        "controller_gone",
+        "controller_not_running",
+        "controller_silent",
+        "controller_start_failed",
+        "database_damaged",
+        "database_unreadable",
+    }
+)
 
 Handle = Callable[[dict[str, Any]], Any]
 

@@ -21,11 +21,11 @@ from ..journal import fault
 from ..store import intents, pipelines
 from ..store.writer import Writer
 from ..wording.exits import UNREACHABLE, exit_code
-from .flows import Inside
+from .flows import PASSING, Inside
 
-LATER = 30.0  # seconds until what a host's absence kept from being submitted is tried again
+LATER = 30.0  # seconds until what a host's absence, or the like, kept from being submitted is tried again
 _NOT_BEGUN = ("ready", "pending", "blocked", "refused")
-_PASSING = ("host_is_unreachable", "host_is_needs_login", "host_never_seen", "output_not_home")
+_NOT_NOW = ("host_is_unreachable", "host_is_needs_login", "host_never_seen", "output_not_home")
 
 
 class PipelineDriver:
@@ -156,11 +156,11 @@ def _become(value: str, jobs: dict[str, str]) -> str:
 
 
 def _passes(error: LtError) -> bool:
-    """Whether it may be otherwise without anybody's doing: a host that can't be reached."""
+    """Whether it may be otherwise by itself, or once a file is mended, and nothing is wrong with the stage."""
     if error.code == "no_host_fits":
         ranking = error.params.get("ranking") or ()
-        return any(str(rank.get("passed_over")) in _PASSING for rank in ranking)
-    return exit_code(error.code) == UNREACHABLE
+        return any(str(rank.get("passed_over")) in _NOT_NOW for rank in ranking)
+    return error.code in PASSING or exit_code(error.code) == UNREACHABLE
 
 
 def _work(db: sqlite3.Connection) -> set[str]:
