@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from .details import Checkpoint, HostInfo, Request
     from .models import Job
 
+# Their `host` is the one that the job leaves: another one would not help.
+FINAL = frozenset({"checkpoint_not_home", "input_stays_behind"})
+
 
 @dataclass(frozen=True)
 class Leaving:
@@ -121,7 +124,7 @@ class MoveCalls(HostCalls, JobCalls):
             try:
                 return self.resume_on(ref, rank.host, from_step, again=again), rank.host
             except LtError as error:
-                if "host" not in error.params:
+                if error.code in FINAL or "host" not in error.params:
                     raise
                 problem = error
         raise problem or LtError("no_host_fits", asked=to, ranking=as_dict(ranks))

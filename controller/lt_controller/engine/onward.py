@@ -10,6 +10,7 @@ import time
 
 from lt_agent.protocol.errors import LtError
 
+from ..client.relocating import FINAL
 from ..store import elsewhere
 from ..store.elsewhere import Between
 from ..store.writer import Writer
@@ -45,7 +46,8 @@ class Onward:
         try:
             self._client.move_on(found.job, found.asked, again=True)
         except LtError as error:
-            if error.code in PASSING or "host" in error.params:  # that host's matter, perhaps for today
+            passes = error.code in PASSING or "host" in error.params  # that host's matter, perhaps for today
+            if passes and error.code not in FINAL:
                 at = time.time() + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(found.tries, 10))
                 self._writer.run("jobs", elsewhere.put_off, found, at, error)
             else:
