@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -66,6 +67,14 @@ def test_message(channel: str, laptop: str, lang: str | None = None) -> Message:
 
 
 def _title(notice: Notice, lang: str | None, moment: float) -> str:
+    try:
+        return _short(_said(notice, lang, moment), LONGEST_TITLE)
+    except Exception:  # hosts say what they like: what can't be put into words hurts no other notice
+        words = [safe(word) for word in (notice.code.replace("_", " "), notice.job, notice.host) if word]
+        return _short(f"lt: {' · '.join(words)}", LONGEST_TITLE)
+
+
+def _said(notice: Notice, lang: str | None, moment: float) -> str:
     params = {**notice.params, "job": notice.job, "host": notice.host}
     if notice.kind in ("succeeded", "failed", "stopped", "lost", "retry"):
         params["why"] = why(_text(params.get("reason")), _text(params.get("message")), params.get("exit_code"), lang)
@@ -81,10 +90,17 @@ def _title(notice: Notice, lang: str | None, moment: float) -> str:
     # Of a lease and of a host that is away the sentence itself has the time.
     if age > OLD_NEWS and notice.kind not in ("lease", "unreachable"):
         said += phrase("notify_ago", lang, age=age)
-    return _short(said, LONGEST_TITLE)
+    return said
 
 
 def _lines(notice: Notice, lang: str | None) -> tuple[str, ...]:
+    try:
+        return _details(notice, lang)
+    except Exception:  # as above
+        return ()
+
+
+def _details(notice: Notice, lang: str | None) -> tuple[str, ...]:
     lines = []
     if notice.job:
         params = notice.params
@@ -120,8 +136,17 @@ def _data(notice: Notice, said: str, moment: float) -> dict[str, Any]:
         "attempt": notice.attempt or None,
         "host": notice.host or None,
         "recipe": _recipe(notice) or None,
-        "params": notice.params,
+        "params": _as_json(notice.params),
     }
+
+
+def _as_json(value: Any) -> Any:
+    """JSON knows no NaN and no infinity, and a service may refuse all of a message with one in it."""
+    if isinstance(value, dict):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_json(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _recipe(notice: Notice) -> str:

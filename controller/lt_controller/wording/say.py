@@ -18,6 +18,8 @@ from .catalogue import Catalogue
 from .language import language
 from .ranking import placed, ranking
 
+_LONGEST = 1e15  # seconds
+_LARGEST = 1e18  # bytes: file systems of many hosts have more than 1e15
 _FOLDERS = {"en": "english", "zh": "chinese"}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _TWO_STOPS = re.compile(r"(?<![.])([.。])[.。]$")  # a value that is a sentence already
@@ -171,7 +173,7 @@ class _Filler(Formatter):
         if format_spec == "files":
             return f"{_shown(value)} file" + ("" if value == 1 else "s")
         if format_spec and isinstance(value, (int, float)):
-            return format(value, format_spec)
+            return format(value, format_spec) if _sane(value, _LARGEST) else "?"
         return _shown(value)
 
 
@@ -183,8 +185,8 @@ class _Hint(_Filler):
 
 
 def size(value: Any) -> str:
-    """Bytes for people: `1.4 GiB`."""
-    if not isinstance(value, (int, float)):
+    """Bytes for people: `1.4 GiB`; `?` for what can be none."""
+    if not _sane(value, _LARGEST):
         return "?"
     number = float(value)
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
@@ -195,8 +197,8 @@ def size(value: Any) -> str:
 
 
 def duration(seconds: Any) -> str:
-    """Seconds for people: `45s`, `3m 20s`, `2h 05m`, `3d 4h`."""
-    if not isinstance(seconds, (int, float)):
+    """Seconds for people: `45s`, `3m 20s`, `2h 05m`, `3d 4h`; `?` for what can be none."""
+    if not _sane(seconds, _LONGEST):
         return "?"
     whole = max(0, int(seconds))
     if whole < 60:
@@ -206,6 +208,11 @@ def duration(seconds: Any) -> str:
     if whole < 86400:
         return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
     return f"{whole // 86400}d {whole % 86400 // 3600}h"
+
+
+def _sane(value: Any, most: float) -> bool:
+    """Whether it is a number up to `most`: hosts also say NaN, and integers that no float holds."""
+    return isinstance(value, (int, float)) and -most <= value <= most
 
 
 def _shown(value: Any) -> str:

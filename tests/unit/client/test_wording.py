@@ -149,3 +149,14 @@ def test_the_language_is_asked_for_or_the_locale() -> None:
 def test_sizes_and_lengths_read_well() -> None:
     assert [size(n) for n in (0, 1023, 1536, 150 << 20, 5 << 30)] == ["0 B", "1023 B", "1.5 KiB", "150 MiB", "5.0 GiB"]
     assert [duration(n) for n in (5, 65, 3700, 90000)] == ["5s", "1m 05s", "1h 01m", "1d 1h"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), 10**400, 1e300, "9", None, [3]])
+def test_what_is_no_size_or_length_is_a_question_mark(value: object) -> None:
+    assert (size(value), duration(value), fill("{a:time} {a:size}", {"a": value})) == ("?", "?", "? ?")
+
+
+def test_a_number_that_no_float_holds_breaks_no_sentence() -> None:
+    assert fill("{a:.2f}", {"a": 10**400}) == "?"
+    assert event("hang", {"phase": "step", "seconds": 10**400}, "en").startswith("nothing happened for ? (step)")
+    assert size(5 << 50) == "5120 TiB", "a file system of a cluster"

@@ -54,6 +54,24 @@ def test_two_hundred_ends_are_one_summary_with_the_worst_first() -> None:
     assert (said.data["count"], len(said.data["events"])) == (200, 50)
 
 
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 10**400])
+@pytest.mark.parametrize("code", ["hang", "failed"])
+def test_a_number_that_is_none_hurts_neither_its_notice_nor_the_others(seconds: float, code: str) -> None:
+    bad = notice("stall" if code == "hang" else code, 7, code=code, params={"phase": "step", "seconds": seconds})
+    alone = compose([bad], "me", "en", NOW)
+    assert "job-7" in alone.title and "a100" in alone.title
+    many = compose([bad, *(notice(number=n) for n in range(3))], "me", "en", NOW)
+    assert many.title.startswith("lt: 4 things") and [line for line in many.lines if "out of memory" in line]
+    json.dumps(many.data, allow_nan=False)
+
+
+def test_what_can_not_be_put_into_words_is_told_by_its_code_job_and_host() -> None:
+    bad = notice("sign", 7, code="disk_low", params=[1])
+    assert compose([bad], "me", "en", NOW).title == "lt: disk low · job-7 · a100"
+    many = compose([bad, *(notice(number=n) for n in range(3))], "me", "en", NOW)
+    assert "lt: disk low · job-7 · a100" in many.lines and len(many.lines) == 4
+
+
 def test_what_a_host_says_can_do_no_harm_and_is_no_novel() -> None:
     words = "\x1b]52;c;eA==\x07 boom\n\n@all \u202egnp" + "x" * 5000
     said = compose([notice(params={"reason": "exception", "message": words})], "me", "en", NOW)
