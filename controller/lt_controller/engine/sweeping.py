@@ -21,6 +21,7 @@ from ..searching import AT_WORK, COMPLETE, PRUNED, Past
 from ..store import sweeps
 from ..store.sweeps import SweepRow, TrialRow
 from ..store.writer import Writer
+from .flows import PASSING
 
 if TYPE_CHECKING:
     from ..client.sweeping import SweepPlan
@@ -45,9 +46,9 @@ class Sweeps:
 
     def advance(self) -> float | None:
         """Takes what was asked, then one step of every open sweep."""
-        for intent in self._writer.run("", sweeps.pending):
+        for intent in self._writer.read(sweeps.pending):
             self._writer.run("sweeps", sweeps.take, intent)
-        found = self._writer.run("", sweeps.open_sweeps)
+        found = self._writer.read(sweeps.open_sweeps)
         self._busy = bool(found)
         self._plans = {sweep.id: self._plans[sweep.id] for sweep in found if sweep.id in self._plans}
         waits = [again for sweep in found if (again := self._one(sweep)) is not None]
@@ -107,7 +108,7 @@ class _Sweep:
         return wait
 
     def _trials(self) -> list[TrialRow]:
-        return self._writer.run("", sweeps.trials, self._sweep.id)
+        return self._writer.read(sweeps.trials, self._sweep.id)
 
     def _note_begun(self, trial: TrialRow) -> None:
         """Whoever was killed after the submit, or the resume, and before writing it down, did so all the same."""
@@ -158,10 +159,10 @@ class _Sweep:
     def _curve(self, trial: TrialRow) -> dict[int, float]:
         if self._section.metric is None:
             return {}
-        return self._writer.run("", sweeps.curve, trial.job, self._section.metric)
+        return self._writer.read(sweeps.curve, trial.job, self._section.metric)
 
     def _stop_job(self, trial: TrialRow) -> None:
-        if trial.job_state != states.STOPPING and not self._writer.run("", sweeps.stop_asked, trial.job):
+        if trial.job_state != states.STOPPING and not self._writer.read(sweeps.stop_asked, trial.job):
             with contextlib.suppress(LtError):  # it has just ended, or been removed: the next look tells
                 self._client.stop(trial.job)
 
@@ -269,7 +270,7 @@ class _Sweep:
         """Hosts that can't take it now may later; what is wrong with the trial itself ends it."""
         if error.code == "controller_gone":
             raise error
-        if error.code == "no_host_fits" or "host" in error.params:
+        if error.code in PASSING or error.code == "no_host_fits" or "host" in error.params:
             self._writer.run("sweeps", sweeps.waits, self._sweep.id, error)
             return TRY_AGAIN
         self._over(trial, sweeps.FAILED, error)

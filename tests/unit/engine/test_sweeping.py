@@ -1,0 +1,105 @@
+"""The driver of sweeps: what passes is waited for, what is refused is not asked for ever, one fault stops one sweep."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.ulid import new_ulid
+from lt_controller.client import database
+from lt_controller.client.sweeping import SweepPlan, plan_sweep
+from lt_controller.client.wishing import Wishes
+from lt_controller.engine.sweeping import Sweeps
+from lt_controller.store import intents, sweeps
+from lt_inventory.hosts_file import HostsFile
+
+from .test_flows import Desk
+
+GRID = "{version: 1, command: [echo, '{a}'], sweep: {a: [1, 2, 3, 4, 5], concurrency: 1}}"
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
+    yield made
+    made.close()
+
+
+def planned(desk: Desk, text: str, hosts: str = "box", wishes: Wishes | None = None) -> SweepPlan:
+    (desk.work / "tries.yaml").write_text(text)
+    return plan_sweep(desk.client, hosts, "tries.yaml", [], desk.work, wishes)
+
+
+def start(desk: Desk, text: str = GRID, name: str = "s", hosts: str = "box") -> str:
+    """Has a sweep asked for; its id."""
+    plan, sweep = planned(desk, text, hosts), new_ulid()
+    params = {"sweep": sweep, "name": name, "hosts": hosts, "recipe": plan.title, "plan": plan.to_json(), "told": {}}
+    database.write_intent(desk.home.database, "sweep", sweep, params)
+    return sweep
+
+
+def state(desk: Desk, sweep: str) -> tuple[str, str | None]:
+    """The sweep's state, and the code of what it says is wrong."""
+    ((found, error),) = desk.rows(f"SELECT state, error FROM sweeps WHERE id='{sweep}'")
+    return found, json.loads(error)["code"] if error else None
+
+
+def trials(desk: Desk, sweep: str) -> list[str]:
+    return [trial.state for trial in desk.writer.read(sweeps.trials, sweep)]
+
+
+def job(desk: Desk, sweep: str, number: int = 1) -> str:
+    return str(desk.writer.read(sweeps.trials, sweep)[number - 1].job)
+
+
+def write(desk: Desk, sql: str, *values: Any) -> None:
+    desk.writer.run("jobs", lambda db: db.execute(sql, values))
+
+
+def begun(desk: Desk, text: str = GRID) -> tuple[Sweeps, str]:
+    """A sweep whose first trial has become a job."""
+    sweep = start(desk, text)
+    driver = Sweeps(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    driver.advance()
+    assert trials(desk, sweep)[0] == "submitted"
+    return driver, sweep
+
+
+def stops(desk: Desk) -> list[str]:
+    return [row[0] for row in desk.rows("SELECT id FROM intents WHERE kind='stop' ORDER BY rowid")]
+
+
+def refuse(desk: Desk, intent: str, error: LtError) -> None:
+    desk.writer.run("jobs", intents.failed, intent, error)
+
+
+def ask(desk: Desk, kind: str, sweep: str, **params: Any) -> None:
+    database.write_intent(desk.home.database, kind, sweep, {"sweep": sweep, "told": {}, **params})
+
+
+@pytest.mark.parametrize("broken", ["no host is meant", "a typo in the hosts file"])
+def test_what_a_person_mends_fails_no_trial(desk: Desk, broken: str) -> None:
+    sweep = start(desk, hosts="any")
+    before = desk.home.hosts_file.read_text()
+    if broken == "no host is meant":
+        HostsFile(desk.home.hosts_file).remove("box")
+        HostsFile(desk.home.hosts_file).remove("twin")
+        desk.writer.run("", lambda db: db.execute("DELETE FROM hosts"))
+    else:
+        desk.home.hosts_file.write_text(before + "\n[[")
+    driver = Sweeps(desk.client, desk.writer)
+    for _ in range(4):
+        assert (driver.advance() or 0) > 1
+    found, code = state(desk, sweep)
+    assert found == "running" and code in ("no_host_meant", "hosts_file_invalid", "no_host_fits")
+    assert trials(desk, sweep) == ["planned"]
+    desk.home.hosts_file.write_text(before)
+    driver.advance()
+    assert trials(desk, sweep) == ["submitted"] and state(desk, sweep) == ("running", None)
