@@ -8,12 +8,13 @@ run twice.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 
-from ..client import orders, queries
+from ..client import orders
 from ..client.data import made_by
 from ..client.orders import Order
 from ..client.pipelines import Pipeline, Stage
@@ -26,6 +27,9 @@ from .flows import PASSING, Inside
 LATER = 30.0  # seconds until what a host's absence, or the like, kept from being submitted is tried again
 _NOT_BEGUN = ("ready", "pending", "blocked", "refused")
 _NOT_NOW = ("host_is_unreachable", "host_is_needs_login", "host_never_seen", "output_not_home")
+_FINAL = frozenset(
+    {"no_such_host", "no_such_job", "job_adopted", "job_removed", "no_such_checkpoint", "checkpoint_gone"}
+)
 
 
 class PipelineDriver:
@@ -80,13 +84,16 @@ class PipelineDriver:
         for stage in pipeline.stages if pipeline.state == pipelines.RUNNING else ():
             if stage.state != "ready":
                 continue
+            waits: LtError | None
             try:
                 waits = self._one(pipeline, stage)
             except LtError as error:
                 if error.code == "controller_gone":
                     raise
-                self._writer.run("flows", pipelines.refuse, pipeline.id, stage.name, error)
-                continue
+                if not _passes(error):
+                    self._writer.run("flows", pipelines.refuse, pipeline.id, stage.name, error)
+                    continue
+                waits = error
             if waits is None and stage.waits is None:
                 continue
             if waits is None or waits.as_dict() != stage.waits:
@@ -95,26 +102,24 @@ class PipelineDriver:
         return later
 
     def _one(self, pipeline: Pipeline, stage: Stage) -> LtError | None:
-        """Submits the stage's job; what it has to wait for if that can't be yet. Raises LtError if it never can."""
+        """Submits the stage's job; what it has to wait for first. Raises LtError if it can't be, now or ever."""
         order = Order.from_json(stage.work)
         made = {one.name: one.job for one in pipeline.stages}
         because = f"lt pipeline run {pipeline.name}: {stage.name}"
         try:
             orders.submit(self._client, order, stage.asked, stage.job, stage.job_name, jobs=made, because=because)
         except LtError as error:
-            if error.code in ("output_not_home", "no_host_fits"):
-                wanted = [_become(value, made) for value in order.uses.values()]
-                if self._bring_home(wanted):
-                    return LtError("outputs_on_their_way", stage=stage.name)
-            if _passes(error):
-                return error
-            raise
+            if error.code not in ("output_not_home", "no_host_fits"):
+                raise
+            if not self._bring_home(pipeline.id, [_become(value, made) for value in order.uses.values()]):
+                raise
+            return LtError("outputs_on_their_way", stage=stage.name)
         return None
 
-    def _bring_home(self, wanted: Sequence[str]) -> bool:
+    def _bring_home(self, pipeline: str, wanted: Sequence[str]) -> bool:
         """Has what jobs have made pulled and verified, however often that fails; whether any of it is on its way.
 
-        Raises LtError `checkpoint_gone`.
+        Raises LtError `checkpoint_gone`, and what the host's end or another's job says of a pull that was just asked.
         """
         on_its_way = False
         for value in wanted:
@@ -127,9 +132,22 @@ class PipelineDriver:
                 continue
             if made.host_state != "present":
                 raise LtError("checkpoint_gone", job=job.name, name=made.name)
-            if not any(request.kind == "pull" for request in queries.open_requests(self._client.reader, job.id)):
+            if self._may_ask(pipeline, job.id):
                 self._client.pull(job.id, [made.name])
         return on_its_way
+
+    def _may_ask(self, pipeline: str, job: str) -> bool:
+        """Whether a pull is to be asked for: none is under way or failed just now. Raises what will not pass."""
+        newest = self._writer.read(pipelines.newest_pull, pipeline, job)
+        if newest is None:
+            return True
+        state, error, since = newest
+        if state in ("pending", "doing"):
+            return False
+        just_now = 0 <= time.time() - since < LATER
+        if just_now and error is not None and error.code in _FINAL:
+            raise error
+        return not just_now
 
     def _settled(self, pipeline: Pipeline) -> bool:
         """Writes down how a pipeline has ended that has; whether nothing of it goes on without a person."""

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lt_agent.protocol import states
-from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.errors import LtError, error_from_dict
 from lt_agent.protocol.ulid import new_ulid
 
 from . import intents
 from .intents import Intent
-from .times import now
+from .times import epoch, now
 
 RUN, RESUME, STOP, REMOVE = "pipeline run", "pipeline resume", "pipeline stop", "pipeline remove"
 RUNNING, STOPPING, STOPPED = "running", "stopping", "stopped"
@@ -78,6 +78,19 @@ def take(db: sqlite3.Connection, intent: Intent) -> None:
             db.execute("DELETE FROM stages WHERE pipeline=?", (intent.job,))
             db.execute("DELETE FROM pipelines WHERE id=?", (intent.job,))
     intents.done(db, intent.id)
+
+
+def newest_pull(db: sqlite3.Connection, pipeline: str, job: str) -> tuple[str, LtError | None, float] | None:
+    """Of the last pull that was asked of a job since the pipeline was last set going: its state, why it failed, and
+    when it was closed (else asked for), in seconds since the epoch.
+    """
+    row = db.execute(
+        "SELECT state, error, coalesce(done_at, created_at) FROM intents WHERE job_id=?1 AND kind='pull' AND"
+        " (state IN ('pending', 'doing') OR rowid > coalesce((SELECT max(rowid) FROM intents WHERE job_id=?2"
+        " AND kind IN (?3, ?4)), 0)) ORDER BY state IN ('pending', 'doing') DESC, rowid DESC LIMIT 1",
+        (job, pipeline, RUN, RESUME),
+    ).fetchone()
+    return None if row is None else (row[0], error_from_dict(json.loads(row[1])) if row[1] else None, epoch(row[2]))
 
 
 def refuse(db: sqlite3.Connection, pipeline: str, stage: str, error: LtError) -> None:

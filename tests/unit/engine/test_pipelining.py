@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lt_agent.protocol.errors import LtError
 from lt_controller.engine.pipelining import PipelineDriver
+from lt_controller.store import intents
 from support.desk import Desk
 
 
@@ -42,3 +45,55 @@ def test_labels_that_mean_no_host_today_refuse_no_stage(desk: Desk) -> None:
     desk.home.hosts_file.write_text(sound)
     driver.advance()
     assert desk.pipeline(run).stage("a").state == "queued"
+
+
+FAR = (
+    "{version: 1, stages: {a: {command: [x], outputs: [o], host: box},"
+    " b: {command: [x], inputs: {i: job:a}, host: twin}}}"
+)
+
+
+def _until_asked_home(desk: Desk) -> tuple[str, PipelineDriver]:
+    """A pipeline that has asked for what its first stage made, and its driver."""
+    run = desk.run(FAR)
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    desk.end(desk.pipeline(run).stage("a").job)
+    driver.advance()
+    assert len(_pulls(desk)) == 1
+    return run, driver
+
+
+def _pulls(desk: Desk) -> list[Any]:
+    return [row[0] for row in desk.rows("SELECT id FROM intents WHERE kind='pull' ORDER BY rowid")]
+
+
+def test_a_pull_that_can_never_be_refuses_the_stage_and_is_not_asked_again(desk: Desk) -> None:
+    run, driver = _until_asked_home(desk)
+    error = LtError("no_such_host", host="box", near=[])
+    desk.writer.run("jobs", intents.failed, _pulls(desk)[0], error)
+    for _ in range(3):
+        driver.advance()
+    stage = desk.pipeline(run).stage("b")
+    assert stage.state == "refused" and stage.error == error.as_dict() and len(_pulls(desk)) == 1
+    assert desk.pipeline(run).state == "failed" and not driver.busy()
+    desk.client.resume_pipeline(run)  # the host is there again: the old answer counts no more
+    driver.advance()
+    assert desk.pipeline(run).stage("b").state == "ready" and len(_pulls(desk)) == 2
+
+
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_pull_that_fails_is_asked_again_after_a_while_only(desk: Desk, refused: bool) -> None:
+    run, driver = _until_asked_home(desk)
+    if refused:
+        desk.writer.run("jobs", intents.failed, _pulls(desk)[0], LtError("disk_full"))
+    else:
+        desk.writer.run("jobs", intents.done, _pulls(desk)[0])
+        desk.writer.run("", lambda db: db.execute("UPDATE checkpoints SET pull_state='failed'"))
+    for _ in range(3):
+        assert driver.advance() is not None
+    assert len(_pulls(desk)) == 1 and desk.pipeline(run).stage("b").state == "ready"
+    desk.writer.run("", lambda db: db.execute("UPDATE intents SET done_at='2026-01-01T00:00:00.000000Z'"))
+    driver.advance()
+    assert len(_pulls(desk)) == 2
