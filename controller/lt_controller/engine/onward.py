@@ -30,17 +30,18 @@ class Onward:
 
     def advance(self) -> float | None:
         """Looks for a host for each job that is due; the seconds until the next is."""
-        self._writer.run("jobs", elsewhere.stop_asked)
-        waiting = self._writer.run("", elsewhere.between)
+        if self._writer.read(elsewhere.stops_pending):  # a write for nothing would wake this driver again
+            self._writer.run("jobs", elsewhere.stop_asked)
+        waiting = self._writer.read(elsewhere.between)
         for found in waiting:
             if found.due <= time.time():
                 self._send(found)
-        left = [found.due - time.time() for found in self._writer.run("", elsewhere.between)] if waiting else []
+        left = [found.due - time.time() for found in self._writer.read(elsewhere.between)] if waiting else []
         return max(1.0, min(left)) if left else None
 
     def busy(self) -> bool:
         """Whether a job looks for a host."""
-        return bool(self._writer.run("", elsewhere.between))
+        return bool(self._writer.read(elsewhere.between))
 
     def _send(self, found: Between) -> None:
         try:

@@ -112,11 +112,15 @@ def give_up(db: sqlite3.Connection, job: str, attempt: int, error: LtError) -> N
 
 def stop_asked(db: sqlite3.Connection) -> int:
     """Carries out stops and pauses of jobs that are between two hosts: nothing of them runs. How many."""
-    rows = db.execute(
+    return sum(stop(db, *row) for row in stops_pending(db))
+
+
+def stops_pending(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
+    """What `stop_asked` would carry out: (intent, kind, job), in order."""
+    return db.execute(
         "SELECT i.id, i.kind, i.job_id FROM intents i JOIN jobs j ON j.id=i.job_id"  # noqa: S608
         f" WHERE i.state='pending' AND i.kind IN ('stop', 'pause') AND {_BETWEEN} ORDER BY i.rowid"
     ).fetchall()
-    return sum(stop(db, *row) for row in rows)
 
 
 def stop(db: sqlite3.Connection, intent: str, kind: str, job: str) -> bool:

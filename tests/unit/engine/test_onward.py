@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import pytest
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import EnvPlan, JobSpec, to_dict
 from lt_agent.protocol.ulid import new_ulid
-from lt_controller.engine.flows import Inside
+from lt_controller.engine import flows
+from lt_controller.engine.flows import Flows, Inside
 from lt_controller.engine.onward import Onward
 from lt_controller.home import Home
 from lt_controller.store import elsewhere, jobs, relocations
@@ -50,6 +53,11 @@ class Desk:
         """State, reason, and the code of what is said of it."""
         row = self.writer.read(_job, job)
         return row[0], row[1], json.loads(row[2] or "{}").get("code", "")
+
+    def told(self) -> int:
+        """How many commits there were that others are told of, up to now."""
+        self.writer.read(elsewhere.between)  # what was committed before has been told
+        return len(self.commits)
 
     def close(self) -> None:
         self.client.close()
@@ -139,3 +147,42 @@ def test_a_host_that_does_not_answer_now_is_asked_again_later(desk: Desk, monkey
     assert desk.onward.advance() is not None
     [found] = desk.writer.read(elsewhere.between)
     assert (found.job, found.tries) == (job, 1) and desk.job(job)[0] == "queued"
+
+
+@pytest.mark.parametrize("kind", ["stop", "pause"])
+def test_a_stop_of_a_job_that_looks_for_a_host_is_carried_out(desk: Desk, kind: str) -> None:
+    job = desk.leaves()
+    getattr(desk.client, kind)(job)
+    desk.onward.advance()
+    assert desk.job(job)[0] == {"stop": "cancelled", "pause": "paused"}[kind]
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_looking_around_when_nothing_is_to_do_commits_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, sleeps: bool
+) -> None:
+    monkeypatch.setattr(flows, "QUIET", 0.0)
+    looked = threading.Semaphore(0)
+
+    class Last:
+        """Called when all others have been."""
+
+        def advance(self) -> float | None:
+            looked.release()
+            return None
+
+        def busy(self) -> bool:
+            return False
+
+    if sleeps:  # one that waits for its next look is no reason to write, either
+        desk.leaves()
+        [found] = desk.writer.read(elsewhere.between)
+        desk.writer.run("jobs", elsewhere.put_off, found, time.time() + 3600, None)
+    before = desk.told()
+    thread = Flows(desk.home, desk.writer, lambda request: {}, lambda *tools: [*flows.drivers(*tools), Last()])
+    for _ in range(3):
+        assert looked.acquire(timeout=60)
+        thread.busy()
+        thread.poke()
+    thread.close()
+    assert desk.told() == before
