@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 from time import time as current
 from typing import Any
 
 from . import usage
+from .numbers import finite
 from .times import iso
 
 CURSORS = ("log", "events", "metrics", "samples")
@@ -92,7 +92,7 @@ def add_events(
             value = json.loads(line)
             code, params = plain(str(value["code"])), dict(value.get("params") or {})
             time = float(value["time"]) + clock
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             code, params, time = "unreadable_event", {"bytes": len(line)}, clock
         db.execute(
             "INSERT OR REPLACE INTO events (job_id, attempt, seq, code, params, time, host) VALUES (?,?,?,?,?,?,?)",
@@ -143,15 +143,7 @@ def _point(line: bytes) -> tuple[int, float | None, Values] | None:
     if not isinstance(value, dict):
         return None
     step, time = value.pop("step", 0), value.pop("time", None)
-    if isinstance(step, bool) or not isinstance(step, (int, float)) or not math.isfinite(step) or abs(step) >= 1 << 62:
+    if isinstance(step, bool) or not isinstance(step, (int, float)) or finite(step) is None or abs(step) >= 1 << 62:
         return None
-    clean = [(plain(str(name)), _number(v)) for name, v in value.items() if v is None or isinstance(v, (int, float))]
-    return int(step), _number(time) if isinstance(time, (int, float)) else None, clean
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    clean = [(plain(str(name)), finite(v)) for name, v in value.items() if v is None or isinstance(v, (int, float))]
+    return int(step), finite(time) if isinstance(time, (int, float)) else None, clean

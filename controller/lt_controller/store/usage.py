@@ -6,10 +6,11 @@ for a year. That is at most 14,900 rows for each of the five names, whatever a h
 
 from __future__ import annotations
 
-import math
 import sqlite3
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from .numbers import finite
 
 NAMES = ("cpu", "memory", "disk", "gpu", "gpu_memory")
 HOUR, DAY = 3600, 86400
@@ -23,6 +24,7 @@ class Level(NamedTuple):
 
 
 LEVELS = (Level(10, HOUR), Level(60, DAY), Level(600, 30 * DAY), Level(HOUR, 366 * DAY))
+AHEAD = 60  # seconds that a host's corrected clock may be ahead of ours
 AT_ONCE = 2000  # rows that one step of the thinning takes at the most: some ten milliseconds
 
 
@@ -37,9 +39,9 @@ def add(db: sqlite3.Connection, host: str, time: float, values: Mapping[str, Any
     at = int(time // span * span)
     for name in NAMES:
         value = values.get(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            continue
-        _put(db, (host, name, span, at, min(100.0, max(0.0, float(value))), 1))
+        share = finite(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        if share is not None:
+            _put(db, (host, name, span, at, min(100.0, max(0.0, share)), 1))
 
 
 def thin(db: sqlite3.Connection, host: str, now: float) -> bool:
@@ -95,7 +97,7 @@ def _put(db: sqlite3.Connection, row: tuple[str, str, int, int, float, int]) -> 
 
 
 def _span_for(age: float) -> int | None:
-    """The span of the means that are kept at this age; None for what is too old, or from beyond tomorrow."""
-    if not age >= -DAY:
+    """The span of the means that are kept at this age; None for what is too old, or has yet to come."""
+    if not age >= -AHEAD:
         return None
     return next((level.span for level in LEVELS if age < level.age), None)

@@ -50,6 +50,7 @@ def ran(
     live = spans[-1][1] is None
     spec = {"gpus": gpus, "name": name}
     job = store.job(name, "running" if live else "succeeded", attempt=len(spans), host=host, spec=spec, **more)
+    store.db.execute("UPDATE jobs SET created_at=? WHERE id=?", (iso(at(spans[0][0]).timestamp()), job))
     for number, (begin, end) in enumerate(spans, start=1):
         finished = iso(at(end).timestamp()) if end is not None else None
         store.db.execute(
@@ -171,6 +172,13 @@ def test_ten_thousand_jobs_are_reckoned_without_delay(client: Client, store: Sto
     assert time.process_time() - began < 30, "half a second where it is not quadratic"
     assert len(report.lines) == 10_000
     assert report.total.total == pytest.approx(client.costs("host").total.total)
+
+
+def test_what_a_wrong_clock_says_began_before_it_was_submitted_costs_from_then_on(client: Client, store: Store) -> None:
+    rent(store, "box", -10, price=2.0)
+    job = ran(store, "one", (-1, None))
+    store.db.execute("UPDATE attempts SET started_at='1970-01-01T00:00:01.000000Z' WHERE job_id=?", (job,))
+    assert lines(client, "job")["one"].cost == pytest.approx(2)
 
 
 def test_json_of_the_lines_is_plain(client: Client, store: Store) -> None:

@@ -75,6 +75,15 @@ def test_metrics_keep_nan_as_null_and_pass_over_what_is_no_metric(db: sqlite3.Co
     assert streams.cursors(db, job, 1)["metrics"] == len(data)
 
 
+def test_an_integer_of_hundreds_of_digits_is_no_number(db: sqlite3.Connection) -> None:
+    job, huge = make_job(db), b"9" * 400
+    points = b'{"step": %s, "loss": 1}\n{"step": 1, "loss": %s, "time": %s}\n' % (huge, huge, huge)
+    assert streams.add_metrics(db, job, 1, "metrics", 0, points, clock=0.0) == 1
+    assert db.execute("SELECT step, value, time FROM metrics").fetchone()[:2] == (1, None)
+    streams.add_events(db, job, 1, "h", 0, b'{"time": %s, "code": "a"}\n' % huge, 0.0)
+    assert db.execute("SELECT code FROM events").fetchall() == [("unreadable_event",)]
+
+
 def test_the_host_clock_is_corrected_in_stored_times(db: sqlite3.Connection) -> None:
     job = make_job(db)
     streams.add_metrics(db, job, 1, "metrics", 0, b'{"step": 1, "loss": 1, "time": 86400}\n', clock=-86400.0)
