@@ -189,7 +189,8 @@ class SweepCalls(JobCalls):
         if sweep.alive:
             raise LtError("sweep_goes_on", sweep=sweep.name)
         again = [trial for trial in sweep.trials if trial.state in (stored.STOPPED, stored.FAILED)]
-        known = {row["id"]: row["removed"] for row in self.reader.rows("SELECT id, removed FROM jobs")}
+        gone = "SELECT id, removed OR adopted_by IS NOT NULL AS gone FROM jobs"
+        known = {row["id"]: row["gone"] for row in self.reader.rows(gone)}
         trials = [
             (trial.number, None if trial.job_id in known else new_ulid())
             for trial in again

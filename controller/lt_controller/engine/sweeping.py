@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 JUDGE_EVERY = 2.0  # seconds between two looks at the metrics of trials that may be pruned
 TRY_AGAIN = 15.0  # seconds until hosts that could not take a trial are asked again
+_NEVER_STOPS = ("no_such_host", "job_adopted")  # why a job can't be stopped from here, however often it is asked
 AT_ONCE = 0.2  # seconds: the next trial, once the one before has become a job and counts as its host's load
 
 
@@ -89,20 +90,21 @@ class _Sweep:
     def step(self) -> float | None:
         """Does what can be done now; seconds after which there may be more without news."""
         trials = self._trials()
+        waits: list[float | None] = []
         for trial in trials:
             if trial.state in sweeps.TO_COME:
                 self._note_begun(trial)
             elif not trial.over:
-                self._see_to(trial)
+                waits.append(self._see_to(trial))
         trials = self._trials()
         left = [trial for trial in trials if not trial.over]
         if self._sweep.state == sweeps.STOPPING:
             return self._stop(left)
-        wait = self._prune(trials)
+        wait = _soonest([*waits, self._prune(trials)])
         ending = self._ending(trials)
         if ending is None:
             again = self._begin(trials, left)
-            return min((seconds for seconds in (wait, again) if seconds is not None), default=None)
+            return _soonest([wait, again])
         if not left:
             self._writer.run("sweeps", sweeps.sweep_over, self._sweep.id, *ending)
         return wait
@@ -123,19 +125,22 @@ class _Sweep:
 
     # -- how trials end
 
-    def _see_to(self, trial: TrialRow) -> None:
-        """Writes down how a trial has ended, if it has; stops one that is to be pruned."""
+    def _see_to(self, trial: TrialRow) -> float | None:
+        """Writes down how a trial has ended, if it has; stops one that is to be pruned, as `_stop_job`."""
         if trial.job_state is None:
             if trial.refused is not None:
                 self._over(trial, sweeps.FAILED, error=error_from_dict(trial.refused))
         elif sweeps.job_has_ended(trial.job_state):
             outcome = {states.SUCCEEDED: sweeps.SUCCEEDED, states.CANCELLED: sweeps.STOPPED, "removed": sweeps.STOPPED}
+            outcome[sweeps.ADOPTED] = sweeps.STOPPED
             state = outcome.get(trial.job_state, sweeps.FAILED)
+            adopted = LtError("job_adopted", job=trial.name, by=trial.adopted_by)
             if state == sweeps.STOPPED and trial.state == sweeps.PRUNING:
                 state = sweeps.PRUNED
-            self._over(trial, state)
+            self._over(trial, state, error=adopted if trial.job_state == sweeps.ADOPTED else None)
         elif trial.state == sweeps.PRUNING:
-            self._stop_job(trial)
+            return self._stop_job(trial)
+        return None
 
     def _over(self, trial: TrialRow, state: str, error: LtError | None = None) -> None:
         value, step = self._value(trial)
@@ -161,20 +166,31 @@ class _Sweep:
             return {}
         return self._writer.read(sweeps.curve, trial.job, self._section.metric)
 
-    def _stop_job(self, trial: TrialRow) -> None:
-        if trial.job_state != states.STOPPING and not self._writer.read(sweeps.stop_asked, trial.job):
-            with contextlib.suppress(LtError):  # it has just ended, or been removed: the next look tells
-                self._client.stop(trial.job)
+    def _stop_job(self, trial: TrialRow) -> float | None:
+        """Asks the job to stop, once; seconds until there is more to do where that was refused."""
+        asked = self._writer.read(sweeps.stop_asked, trial.job)
+        if trial.job_state == states.STOPPING or (asked is not None and asked.state == "pending"):
+            return None
+        if asked is not None and asked.error is not None and asked.age < TRY_AGAIN:
+            error = error_from_dict(asked.error)
+            if error.code not in _NEVER_STOPS:
+                return TRY_AGAIN - asked.age
+            self._over(trial, sweeps.PRUNED if trial.state == sweeps.PRUNING else sweeps.STOPPED, error)
+            return AT_ONCE
+        with contextlib.suppress(LtError):  # it has just ended, or been removed: the next look tells
+            self._client.stop(trial.job)
+        return None
 
     def _stop(self, left: Sequence[TrialRow]) -> float | None:
+        waits: list[float | None] = []
         for trial in left:
             if trial.state in sweeps.TO_COME:
                 self._over(trial, sweeps.STOPPED)
             elif trial.job_state is not None and not sweeps.job_has_ended(trial.job_state):
-                self._stop_job(trial)
+                waits.append(self._stop_job(trial))
         if not left:
             self._writer.run("sweeps", sweeps.sweep_over, self._sweep.id, sweeps.STOPPED)
-        return AT_ONCE if any(trial.job_state is None for trial in left) else None
+        return AT_ONCE if any(trial.job_state is None for trial in left) else _soonest(waits)
 
     # -- pruning
 
@@ -275,6 +291,10 @@ class _Sweep:
             return TRY_AGAIN
         self._over(trial, sweeps.FAILED, error)
         return AT_ONCE
+
+
+def _soonest(waits: Sequence[float | None]) -> float | None:
+    return min((seconds for seconds in waits if seconds is not None), default=None)
 
 
 def past(trial: TrialRow, curve: dict[int, float]) -> Past:

@@ -25,6 +25,8 @@ OVER = frozenset({SUCCEEDED, FAILED, PRUNED, STOPPED})
 """Trials of these states have ended."""
 TO_COME = frozenset({PLANNED, RESUMING})
 """Trials of these states wait for room."""
+ADOPTED = "adopted"
+"""Stands for the state of a job that another laptop has taken over before it ended: no news of it come here."""
 KINDS = ("sweep", "sweep_stop", "sweep_resume")
 
 
@@ -53,6 +55,7 @@ class TrialRow(NamedTuple):
     job_state: str | None
     seconds: float  # that its job has run, so far
     refused: dict[str, Any] | None  # why its job could not be made
+    adopted_by: str | None = None
 
     @property
     def over(self) -> bool:
@@ -116,8 +119,9 @@ def trials(db: sqlite3.Connection, sweep: str) -> list[TrialRow]:
     rows = db.execute(
         "SELECT t.number, t.job_id, t.job_name, t.params, t.state, t.value, t.step, t.judged,"
         # A job that has been asked to go on is not at rest, though nobody may have told its host yet.
-        " CASE WHEN j.removed THEN 'removed' WHEN EXISTS (SELECT 1 FROM intents r WHERE r.job_id=t.job_id"
-        " AND r.kind='resume' AND r.state='pending') THEN 'queued' ELSE j.state END, i.error FROM trials t"
+        f" CASE WHEN j.removed THEN 'removed' WHEN j.adopted_by IS NOT NULL AND j.state NOT IN ({_ENDED}) THEN '{ADOPTED}'"
+        " WHEN EXISTS (SELECT 1 FROM intents r WHERE r.job_id=t.job_id"
+        " AND r.kind='resume' AND r.state='pending') THEN 'queued' ELSE j.state END, i.error, j.adopted_by FROM trials t"
         " LEFT JOIN jobs j ON j.id=t.job_id"
         " LEFT JOIN intents i ON i.job_id=t.job_id AND i.kind='submit' AND i.state='failed'"
         " WHERE t.sweep_id=? ORDER BY t.number",
@@ -127,11 +131,13 @@ def trials(db: sqlite3.Connection, sweep: str) -> list[TrialRow]:
     return [
         TrialRow(
             *(row[0], row[1], row[2], json.loads(row[3])),
-            *(*row[4:9], spent.get(row[1], 0.0), json.loads(row[9]) if row[9] else None),
+            *(*row[4:9], spent.get(row[1], 0.0), json.loads(row[9]) if row[9] else None, row[10]),
         )
         for row in rows
     ]
 
+
+_ENDED = ",".join(f"'{state}'" for state in sorted(states.ENDED))
 
 ATTEMPTS = (
     "SELECT job_id, started_at, finished_at FROM attempts WHERE started_at IS NOT NULL"
@@ -208,12 +214,24 @@ def curve(db: sqlite3.Connection, job: str, metric: str) -> dict[int, float]:
     return {int(step): float(value) for step, value in sorted(rows, key=lambda row: row[0]) if value is not None}
 
 
-def stop_asked(db: sqlite3.Connection, job: str) -> bool:
-    """Whether a stop of the job is on its way."""
-    row = db.execute("SELECT 1 FROM intents WHERE job_id=? AND kind='stop' AND state='pending'", (job,)).fetchone()
-    return row is not None
+class Stop(NamedTuple):
+    """The newest request that a job stop."""
+
+    state: str  # of the intent
+    error: dict[str, Any] | None  # why it was refused
+    age: float  # seconds since it was answered
+
+
+def stop_asked(db: sqlite3.Connection, job: str) -> Stop | None:
+    """What became of the newest request that the job stop; None: nobody has asked."""
+    row = db.execute(
+        "SELECT state, error, done_at FROM intents WHERE job_id=? AND kind='stop' ORDER BY rowid DESC LIMIT 1", (job,)
+    ).fetchone()
+    if row is None:
+        return None
+    return Stop(row[0], json.loads(row[1]) if row[1] else None, epoch(now()) - epoch(row[2]) if row[2] else 0.0)
 
 
 def job_has_ended(state: str | None) -> bool:
-    """Whether a job of this state will do nothing more by itself; a paused one may."""
-    return state == "removed" or state in states.ENDED
+    """Whether a job of this state will do nothing more by itself, or nothing that is told here; a paused one may."""
+    return state in ("removed", ADOPTED) or state in states.ENDED

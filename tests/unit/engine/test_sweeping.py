@@ -103,3 +103,42 @@ def test_what_a_person_mends_fails_no_trial(desk: Desk, broken: str) -> None:
     desk.home.hosts_file.write_text(before)
     driver.advance()
     assert trials(desk, sweep) == ["submitted"] and state(desk, sweep) == ("running", None)
+
+
+def test_a_trial_whose_host_is_gone_is_asked_to_stop_once_and_ends(desk: Desk) -> None:
+    driver, sweep = begun(desk)
+    ask(desk, "sweep_stop", sweep)
+    driver.advance()
+    (stop,) = stops(desk)
+    refuse(desk, stop, LtError("no_such_host", host="box", near=[]))
+    driver.advance()
+    driver.advance()
+    assert stops(desk) == [stop]
+    assert trials(desk, sweep) == ["stopped"] and state(desk, sweep)[0] == "stopped"
+    driver.advance()
+    assert not driver.busy()
+
+
+def test_a_stop_that_was_refused_for_now_is_asked_again_only_after_a_while(desk: Desk) -> None:
+    driver, sweep = begun(desk)
+    ask(desk, "sweep_stop", sweep)
+    driver.advance()
+    refuse(desk, stops(desk)[0], LtError("agent_failed", host="box", why="x"))
+    for _ in range(3):
+        assert (driver.advance() or 0) > 1
+    assert len(stops(desk)) == 1 and state(desk, sweep)[0] == "stopping"
+    write(desk, "UPDATE intents SET done_at='2000-01-01T00:00:00Z' WHERE kind='stop'")
+    driver.advance()
+    assert len(stops(desk)) == 2
+
+
+def test_a_trial_whose_job_another_has_adopted_counts_as_ended(desk: Desk) -> None:
+    driver, sweep = begun(desk)
+    write(desk, "UPDATE jobs SET adopted_by='a@b'")
+    driver.advance()
+    assert trials(desk, sweep) == ["stopped", "submitted"] and stops(desk) == []
+    with pytest.raises(LtError) as told:
+        write(desk, "UPDATE sweeps SET state='stopped', plan=json_set(plan, '$.total', 1)")
+        write(desk, "DELETE FROM trials WHERE number=2")
+        desk.client.resume_sweep("s")
+    assert told.value.code == "sweep_is_done"
