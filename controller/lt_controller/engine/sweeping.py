@@ -92,10 +92,9 @@ class _Sweep:
         trials = self._trials()
         waits: list[float | None] = []
         for trial in trials:
-            if trial.state in sweeps.TO_COME:
-                self._note_begun(trial)
-            elif not trial.over:
-                waits.append(self._see_to(trial))
+            now = self._note_begun(trial) if trial.state in sweeps.TO_COME else trial
+            if not now.over and now.state not in sweeps.TO_COME:
+                waits.append(self._see_to(now))
         trials = self._trials()
         left = [trial for trial in trials if not trial.over]
         if self._sweep.state == sweeps.STOPPING:
@@ -105,23 +104,26 @@ class _Sweep:
         if ending is None:
             again = self._begin(trials, left)
             return _soonest([wait, again])
-        if not left:
+        if all(trial.state in sweeps.TO_COME for trial in left):
             self._writer.run("sweeps", sweeps.sweep_over, self._sweep.id, *ending)
         return wait
 
     def _trials(self) -> list[TrialRow]:
         return self._writer.read(sweeps.trials, self._sweep.id)
 
-    def _note_begun(self, trial: TrialRow) -> None:
-        """Whoever was killed after the submit, or the resume, and before writing it down, did so all the same."""
+    def _note_begun(self, trial: TrialRow) -> TrialRow:
+        """The trial, begun if it was: whoever was killed after the submit, or the resume, and before writing it down,
+        did so all the same; and a person may have resumed the job, which may have succeeded by now."""
         from ..client import orders
 
         if trial.state == sweeps.PLANNED:
             begun = trial.job_state is not None or orders.submitted(self._client, trial.job)
         else:
-            begun = trial.job_state is not None and trial.job_state not in states.RESTING
-        if begun:
-            self._writer.run("sweeps", sweeps.submitted, self._sweep.id, trial.number)
+            begun = trial.job_state is not None and trial.job_state not in states.RESTING - {states.SUCCEEDED}
+        if not begun:
+            return trial
+        self._writer.run("sweeps", sweeps.submitted, self._sweep.id, trial.number)
+        return trial._replace(state=sweeps.SUBMITTED)
 
     # -- how trials end
 

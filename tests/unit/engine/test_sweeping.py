@@ -142,3 +142,28 @@ def test_a_trial_whose_job_another_has_adopted_counts_as_ended(desk: Desk) -> No
         write(desk, "DELETE FROM trials WHERE number=2")
         desk.client.resume_sweep("s")
     assert told.value.code == "sweep_is_done"
+
+
+def test_trials_that_wait_are_stopped_with_a_sweep_that_fails_and_can_be_resumed(desk: Desk) -> None:
+    driver, sweep = begun(desk, GRID.replace("concurrency: 1", "concurrency: 1, stop_after_failures: 1"))
+    waiting = new_ulid()
+    desk.writer.run("sweeps", sweeps.add_trial, sweep, 2, waiting, "s-2", {"parameters.a": 2})
+    desk.end(job(desk, sweep), "failed")
+    driver.advance()
+    assert state(desk, sweep) == ("failed", "trials_failing") and trials(desk, sweep) == ["failed", "stopped"]
+    assert not desk.rows(f"SELECT 1 FROM intents WHERE job_id='{waiting}'")
+    desk.client.resume_sweep("s")
+    driver.advance()
+    assert trials(desk, sweep) == ["submitted", "planned"] and state(desk, sweep)[0] == "running"
+
+
+def test_a_resume_runs_no_job_again_that_has_succeeded_meanwhile(desk: Desk) -> None:
+    driver, sweep = begun(desk)
+    desk.end(job(desk, sweep), "failed")
+    driver.advance()
+    write(desk, "UPDATE sweeps SET state='failed'")
+    desk.client.resume_sweep("s")
+    write(desk, "UPDATE jobs SET state='succeeded' WHERE id=?", job(desk, sweep))
+    driver.advance()
+    assert trials(desk, sweep)[0] == "succeeded"
+    assert desk.rows("SELECT 1 FROM intents WHERE kind='resume'") == []
