@@ -47,7 +47,7 @@ class LeaseEnd:
         self._armed = True
 
     def due(self, owner: Callable[[], str], now: float) -> float | None:
-        """Seconds that are left, once, when the owner's lead has begun; again only after the end was put off.
+        """Seconds that are left once the owner's lead has begun, until `asked`; again only after the end was put off.
 
         `now` is this machine's time. A lease that is over asks for nothing: there is nothing to save for. The owner is
         asked for only where an end is known.
@@ -61,8 +61,11 @@ class LeaseEnd:
             self._armed = True
         if not self._armed or not 0 < left <= told["lead"]:
             return None
-        self._armed = False
         return left
+
+    def asked(self) -> None:
+        """What was due has been asked for. Until then it stays due: a request may fail, and is tried again."""
+        self._armed = False
 
     def _look(self) -> None:
         try:

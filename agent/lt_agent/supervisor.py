@@ -292,11 +292,14 @@ class _Supervisor:
         if left is None:
             return False
         if self._spec.kind != "recipe":
+            end.asked()
             if self._spec.outputs:
                 self._event("lease_collect", left=round(left))
             return True
         with contextlib.suppress(LtError, OSError):  # a full disk must not end what it is to save
-            self._event("lease_save", left=round(left), seq=stopping.request_save(self._attempt))
+            seq = stopping.request_save(self._attempt)
+            end.asked()
+            self._event("lease_save", left=round(left), seq=seq)
         return False
 
     def _owner(self) -> str:

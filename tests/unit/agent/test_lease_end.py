@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from lt_agent import owners
+from lt_agent import locks, owners
 from lt_agent.lease_end import LeaseEnd, tell
 from lt_agent.protocol.files import read_json, write_json
 from lt_agent.protocol.paths import LeaseDir
@@ -22,7 +22,11 @@ until [ -e "$LT_OUT/../control/save.json" ]; do sleep 0.1; done
 
 
 def due(end: LeaseEnd, now: float, owner: str = "me") -> bool:
-    return end.due(lambda: owner, now) is not None
+    """Whether it is due; if so, it is asked for."""
+    if end.due(lambda: owner, now) is None:
+        return False
+    end.asked()
+    return True
 
 
 def test_it_is_due_once_and_again_after_it_was_put_off(tmp_path: Path) -> None:
@@ -41,6 +45,16 @@ def test_it_is_due_once_and_again_after_it_was_put_off(tmp_path: Path) -> None:
     write_json(lease.lease_end, {"me": {"until": began + 5000, "lead": 600}})
     assert not due(end, began + 1000)
     assert due(end, began + 4500)
+
+
+def test_it_stays_due_until_it_was_asked_for(tmp_path: Path) -> None:
+    lease = LeaseDir(tmp_path)
+    end = LeaseEnd(lease)
+    began = time.time()
+    write_json(lease.lease_end, {"me": {"until": began + 1000, "lead": 600}})
+    assert [end.due(lambda: "me", began + later) for later in (500, 501)] == [500.0, 499.0]
+    assert due(end, began + 502)
+    assert not due(end, began + 503)
 
 
 def test_each_owner_has_its_own_end(tmp_path: Path) -> None:
@@ -90,6 +104,22 @@ def test_a_training_is_asked_to_save_and_goes_on(host: AgentHost, tmp_path: Path
     (told,) = events(attempt, "lease_save")
     assert told["params"]["seq"] == 1 and 0 < told["params"]["left"] <= 500
     assert read_json(attempt.stop_request) is None
+
+
+def test_a_save_that_could_not_be_asked_for_is_asked_for_again(host: AgentHost, tmp_path: Path) -> None:
+    worker = tmp_path / "worker"
+    worker.write_text(WAITS.replace("[ -e ", "[ -f "))
+    worker.chmod(0o755)
+    attempt = host.start(kind="recipe", recipe={"method": "sft"}, env=EnvPlan("existing", python=str(worker)))
+    running(attempt)
+    attempt.save_request.mkdir()  # neither read nor replaced while it is there
+    lock = attempt.control / ".save"
+    tell(host.lease, host.spec("true").owner, 500.0, 600.0)
+    until(lock.exists, 15, "the supervisor has tried")
+    until(lambda: not locks.is_locked(lock), 15, "and failed")
+    attempt.save_request.rmdir()
+    ended(attempt)
+    assert len(events(attempt, "lease_save")) == 1
 
 
 def test_a_job_that_was_adopted_follows_its_new_owners_lease(host: AgentHost, tmp_path: Path) -> None:
