@@ -227,7 +227,9 @@ def _pipeline(db: Reader, row: Any) -> Pipeline:
     )
 
 
-_JOB = "host, attempt, state, reason, message, exit_code, step, total_steps, started_at, finished_at, adopted_by"
+_JOB = (
+    "host, attempt, state, reason, message, exit_code, step, total_steps, started_at, finished_at, adopted_by, removed"
+)
 
 
 def _stages(db: Reader, pipeline: str) -> list[Stage]:
@@ -255,8 +257,8 @@ def _stages(db: Reader, pipeline: str) -> list[Stage]:
 def _begun(row: Any, job: Any) -> str:
     """The state of the stage's job; `refused` where none came of it, empty where none was asked for."""
     if job is not None:
-        if job["adopted_by"]:
-            return states.CANCELLED  # what becomes of it is not told here
+        if job["adopted_by"] or (job["removed"] and job["state"] not in states.ENDED):
+            return states.CANCELLED  # what becomes of it is not told here, or it was given up
         return states.QUEUED if row["again"] and job["state"] in states.RESTING else str(job["state"])
     if row["error"] or row["handed_in"] == "failed":
         return "refused"

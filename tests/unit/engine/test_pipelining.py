@@ -10,7 +10,7 @@ import pytest
 
 from lt_agent.protocol.errors import LtError
 from lt_controller.engine.pipelining import PipelineDriver
-from lt_controller.store import intents
+from lt_controller.store import intents, jobs
 from support.desk import Desk
 
 
@@ -97,3 +97,21 @@ def test_a_pull_that_fails_is_asked_again_after_a_while_only(desk: Desk, refused
     desk.writer.run("", lambda db: db.execute("UPDATE intents SET done_at='2026-01-01T00:00:00.000000Z'"))
     driver.advance()
     assert len(_pulls(desk)) == 2
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_a_job_that_was_given_up_and_removed_holds_its_pipeline_no_longer(desk: Desk, state: str) -> None:
+    run = desk.run()
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    job = desk.pipeline(run).stage("a").job
+    if state == "paused":
+        desk.end(job, "paused")
+    else:
+        desk.writer.run("jobs", jobs.set_state, job, 1, state)
+    desk.writer.run("jobs", jobs.remove, job)
+    driver.advance()
+    found = desk.pipeline(run)
+    assert found.stage("a").state == "cancelled" and found.state == "failed" and not driver.busy()
+    desk.client.remove_pipeline(run)
