@@ -119,9 +119,9 @@ def trials(db: sqlite3.Connection, sweep: str) -> list[TrialRow]:
     rows = db.execute(
         "SELECT t.number, t.job_id, t.job_name, t.params, t.state, t.value, t.step, t.judged,"
         # A job that has been asked to go on is not at rest, though nobody may have told its host yet.
-        f" CASE WHEN j.removed THEN 'removed' WHEN j.adopted_by IS NOT NULL AND j.state NOT IN ({_ENDED}) THEN '{ADOPTED}'"
-        " WHEN EXISTS (SELECT 1 FROM intents r WHERE r.job_id=t.job_id"
-        " AND r.kind='resume' AND r.state='pending') THEN 'queued' ELSE j.state END, i.error, j.adopted_by FROM trials t"
+        " CASE WHEN j.removed THEN 'removed' WHEN EXISTS (SELECT 1 FROM intents r WHERE r.job_id=t.job_id"
+        " AND r.kind='resume' AND r.state='pending') THEN 'queued' ELSE j.state END, i.error, j.adopted_by"
+        " FROM trials t"
         " LEFT JOIN jobs j ON j.id=t.job_id"
         " LEFT JOIN intents i ON i.job_id=t.job_id AND i.kind='submit' AND i.state='failed'"
         " WHERE t.sweep_id=? ORDER BY t.number",
@@ -131,13 +131,16 @@ def trials(db: sqlite3.Connection, sweep: str) -> list[TrialRow]:
     return [
         TrialRow(
             *(row[0], row[1], row[2], json.loads(row[3])),
-            *(*row[4:9], spent.get(row[1], 0.0), json.loads(row[9]) if row[9] else None, row[10]),
+            *(*row[4:8], _job_state(row[8], row[10]), spent.get(row[1], 0.0)),
+            *(json.loads(row[9]) if row[9] else None, row[10]),
         )
         for row in rows
     ]
 
 
-_ENDED = ",".join(f"'{state}'" for state in sorted(states.ENDED))
+def _job_state(state: str | None, adopted_by: str | None) -> str | None:
+    return state if adopted_by is None or job_has_ended(state) else ADOPTED
+
 
 ATTEMPTS = (
     "SELECT job_id, started_at, finished_at FROM attempts WHERE started_at IS NOT NULL"
@@ -197,8 +200,12 @@ def trial_over(
 
 
 def sweep_over(db: sqlite3.Connection, sweep: str, state: str, error: LtError | None = None) -> None:
-    """The sweep has come to its end: `done`, `stopped` or `failed`."""
+    """The sweep has come to its end: `done`, `stopped` or `failed`. Trials that waited for room are stopped with it."""
     told = json.dumps(error.as_dict(), ensure_ascii=False) if error else None
+    db.execute(
+        "UPDATE trials SET state=?, finished_at=? WHERE sweep_id=? AND state IN (?,?)",
+        (STOPPED, now(), sweep, PLANNED, RESUMING),
+    )
     db.execute("UPDATE sweeps SET state=?, error=?, finished_at=? WHERE id=?", (state, told, now(), sweep))
 
 
