@@ -7,6 +7,7 @@ happens once, so whoever is killed at any point and starts again repeats no tria
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,10 @@ from lt_agent.protocol.errors import LtError, error_from_dict
 from lt_agent.protocol.ulid import new_ulid
 
 from ..client import Client
-from ..journal import note
+from ..journal import fault, note
 from ..pruning import Report, behind_median, behind_rung
 from ..searching import AT_WORK, COMPLETE, PRUNED, Past
-from ..store import sweeps
+from ..store import intents, sweeps
 from ..store.sweeps import SweepRow, TrialRow
 from ..store.writer import Writer
 from .flows import PASSING
@@ -48,7 +49,13 @@ class Sweeps:
     def advance(self) -> float | None:
         """Takes what was asked, then one step of every open sweep."""
         for intent in self._writer.read(sweeps.pending):
-            self._writer.run("sweeps", sweeps.take, intent)
+            try:
+                self._writer.run("sweeps", sweeps.take, intent)
+            except sqlite3.OperationalError:
+                raise  # the database's trouble, not this request's
+            except Exception as error:  # one that can't be read must not stop those after it
+                known = error if isinstance(error, LtError) else LtError("bad_intent", why=str(error))
+                self._writer.run("sweeps", intents.failed, intent.id, known)
         found = self._writer.read(sweeps.open_sweeps)
         self._busy = bool(found)
         self._plans = {sweep.id: self._plans[sweep.id] for sweep in found if sweep.id in self._plans}
@@ -57,17 +64,22 @@ class Sweeps:
 
     def _one(self, sweep: SweepRow) -> float | None:
         try:
-            return _Sweep(self._client, self._writer, sweep, self._plan(sweep)).step()
-        except (
-            ValueError,
-            TypeError,
-            KeyError,
-        ) as error:  # what is written down can't be read: another's fault, or ours
+            plan = self._plan(sweep)
+        except (ValueError, TypeError, KeyError) as error:  # what is written down can't be read, now or later
             note(f"sweep {sweep.name}: {error}")
             self._writer.run(
                 "sweeps", sweeps.sweep_over, sweep.id, sweeps.FAILED, LtError("bad_intent", why=str(error))
             )
             return None
+        try:
+            return _Sweep(self._client, self._writer, sweep, plan).step()
+        except Exception as error:  # what is wrong with one must not hold up the others
+            if isinstance(error, LtError) and error.code == "controller_gone":
+                raise
+            fault()
+            known = error if isinstance(error, LtError) else LtError("internal", why=f"{type(error).__name__}: {error}")
+            self._writer.run("sweeps", sweeps.waits, sweep.id, known)
+            return TRY_AGAIN
 
     def _plan(self, sweep: SweepRow) -> SweepPlan:
         from ..client.sweeping import SweepPlan

@@ -167,3 +167,38 @@ def test_a_resume_runs_no_job_again_that_has_succeeded_meanwhile(desk: Desk) -> 
     driver.advance()
     assert trials(desk, sweep)[0] == "succeeded"
     assert desk.rows("SELECT 1 FROM intents WHERE kind='resume'") == []
+
+
+def test_one_sweeps_fault_is_told_and_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = start(desk, GRID, "broken")
+    sound = start(desk, GRID.replace("echo", "printf"), "sound")
+    plain = SweepPlan.trial_order
+
+    def faulty(plan: SweepPlan, values: Any) -> Any:
+        if plan.order.argv[0] == "echo":
+            raise RuntimeError("a fault of ours")
+        return plain(plan, values)
+
+    monkeypatch.setattr(SweepPlan, "trial_order", faulty)
+    driver = Sweeps(desk.client, desk.writer)
+    assert driver.advance() is not None
+    assert state(desk, broken) == ("running", "internal") and trials(desk, sound) == ["submitted"]
+    monkeypatch.setattr(SweepPlan, "trial_order", plain)
+    driver.advance()
+    assert state(desk, broken) == ("running", None)
+
+
+def test_a_search_without_optuna_waits_and_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "{version: 1, command: [echo, '{a}'], sweep: {search: {a: {uniform: [0, 1]}}, trials: 2, metric: loss}}"
+    sweep = start(desk, text)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert Sweeps(desk.client, desk.writer).advance() is not None
+    assert state(desk, sweep) == ("running", "optuna_missing")
+
+
+def test_a_request_that_cannot_be_read_stops_no_sweep_after_it(desk: Desk) -> None:
+    ask(desk, "sweep", new_ulid())
+    sweep = start(desk)
+    Sweeps(desk.client, desk.writer).advance()
+    assert trials(desk, sweep) == ["submitted"]
+    assert desk.rows("SELECT state FROM intents WHERE kind='sweep' ORDER BY rowid") == [("failed",), ("done",)]
