@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ class SweepPlan:
     command: CommandRecipe | None
     concurrency: int
     total: int
+    wishes: Mapping[str, Any] = field(default_factory=dict)  # the person's own, which go before a trial's values
 
     def to_json(self) -> dict[str, Any]:
         """For the database; `from_json` reads it."""
@@ -45,6 +46,7 @@ class SweepPlan:
             "command": self.command.model_dump(mode="json") if self.command else None,
             "concurrency": self.concurrency,
             "total": self.total,
+            "wishes": dict(self.wishes),
         }
 
     @classmethod
@@ -60,6 +62,7 @@ class SweepPlan:
             command=CommandRecipe.model_validate(value["command"]) if value["command"] else None,
             concurrency=int(value["concurrency"]),
             total=int(value["total"]),
+            wishes=value["wishes"] if "wishes" in value else value["order"]["wishes"],
         )
 
     def trial_order(self, values: Mapping[str, Any]) -> tuple[Order, list[str]]:
@@ -68,7 +71,7 @@ class SweepPlan:
 
         if self.command is None:
             return self.order, [override(key, value) for key, value in values.items()]
-        return filled(self.order, trial_command(self.command, dict(values)), Wishes(**self.order.wishes)), []
+        return filled(self.order, trial_command(self.command, dict(values)), Wishes(**self.wishes)), []
 
 
 def read_sweep(recipe: str, overrides: Sequence[str], folder: Path) -> Sweep | None:
@@ -102,7 +105,8 @@ def plan_sweep(
         assert found.folder is not None
         order = freeze_command_recipe(client, found.command, found.folder, wishes)
     order = replace(order, title=found.title)
-    plan = SweepPlan(found.title, found.section, order, found.command, 1, combinations(found.section))
+    own = {key: value for key, value in vars(wishes or Wishes()).items() if value is not None}
+    plan = SweepPlan(found.title, found.section, order, found.command, 1, combinations(found.section), own)
     first = suggest(plan.section, [], 1) if plan.section.search else found.trials[0]
     one, said = plan.trial_order(first)
     draft = orders.draft(client, one, hosts, overrides=said).plan(client)

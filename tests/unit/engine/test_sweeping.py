@@ -202,3 +202,12 @@ def test_a_request_that_cannot_be_read_stops_no_sweep_after_it(desk: Desk) -> No
     Sweeps(desk.client, desk.writer).advance()
     assert trials(desk, sweep) == ["submitted"]
     assert desk.rows("SELECT state FROM intents WHERE kind='sweep' ORDER BY rowid") == [("failed",), ("done",)]
+
+
+def test_each_trial_has_the_resources_of_its_own_values(desk: Desk) -> None:
+    text = "{version: 1, command: [x], resources: {cpus: 2}, sweep: {resources.cpus: [1, 4], resources.disk: [1GiB]}}"
+    plan = planned(desk, text, wishes=Wishes(disk=5, priority=7))
+    values = {"resources.cpus": 4, "resources.disk": "1GiB"}
+    for each in (plan, SweepPlan.from_json(json.loads(json.dumps(plan.to_json())))):
+        wishes = Wishes(**each.trial_order(values)[0].wishes)
+        assert (wishes.cpus, wishes.disk, wishes.priority) == (4, 5, 7)
