@@ -183,7 +183,10 @@ def _write(db: sqlite3.Connection, pipeline: str, place: int, stage: Mapping[str
 
 
 def _end_job(db: sqlite3.Connection, job: str, by: str) -> None:
-    """Asks for the end of a job that was submitted and has not ended."""
+    """Asks for the end of a job that was submitted and has not ended; what was to begin it again does not."""
+    begins = "SELECT id FROM intents WHERE kind IN ('resume', 'relocate') AND job_id=? AND state='pending'"
+    for (intent,) in db.execute(begins, (job,)).fetchall():
+        intents.failed(db, intent, LtError("stopped_before_start", by=by))
     row = db.execute("SELECT state FROM jobs WHERE id=? AND removed=0", (job,)).fetchone()
     submitted = db.execute("SELECT 1 FROM intents WHERE kind='submit' AND job_id=? AND state='pending'", (job,))
     if row[0] not in states.ENDED if row is not None else submitted.fetchone() is not None:

@@ -115,3 +115,24 @@ def test_a_job_that_was_given_up_and_removed_holds_its_pipeline_no_longer(desk: 
     found = desk.pipeline(run)
     assert found.stage("a").state == "cancelled" and found.state == "failed" and not driver.busy()
     desk.client.remove_pipeline(run)
+
+
+@pytest.mark.parametrize("kind", ["resume", "relocate"])
+def test_a_stop_takes_back_what_was_to_begin_a_stage_again(desk: Desk, kind: str) -> None:
+    run = desk.run()
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    job = desk.pipeline(run).stage("a").job
+    desk.end(job, "failed")
+    driver.advance()
+    desk.client.resume_pipeline(run)
+    driver.advance()
+    desk.writer.run("", lambda db: db.execute("UPDATE intents SET kind=? WHERE kind='resume'", (kind,)))
+    assert desk.pipeline(run).stage("a").state == "queued"
+    desk.client.stop_pipeline(run)
+    driver.advance()
+    assert desk.rows(f"SELECT state, json_extract(error, '$.code') FROM intents WHERE kind='{kind}'") == [
+        ("failed", "stopped_before_start")
+    ]
+    assert desk.pipeline(run).state == "stopped" and not driver.busy()
