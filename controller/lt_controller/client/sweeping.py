@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from lt_agent.protocol.errors import LtError
 from ..searching import check_optuna, suggest
 from . import orders
 from .commanding import filled, freeze_command_recipe
-from .data import bad_recipe
+from .data import bad_recipe, recorded
 from .orders import Order
 from .submitting import is_choice
 from .wishing import Wishes
@@ -101,6 +101,8 @@ def plan_sweep(
         check_optuna()
     if found.command is None:
         order = orders.freeze_recipe(client, recipe, overrides, folder, wishes=wishes)
+        data = {str(path): recorded(client, path).digest for path in dict.fromkeys(_swept_paths(found.section))}
+        order = replace(order, data={**order.data, **data})
     else:
         assert found.folder is not None
         order = freeze_command_recipe(client, found.command, found.folder, wishes)
@@ -112,6 +114,27 @@ def plan_sweep(
     draft = orders.draft(client, one, hosts, overrides=said).plan(client)
     room = plan.section.concurrency or _places(client, hosts, draft.gpus)
     return replace(plan, concurrency=min(room, plan.total))
+
+
+def _swept_paths(section: SweepSection) -> Iterator[Path]:
+    """The files and folders of this machine among the values of all trials; `load_sweep` gave them their full path."""
+    axes = [*section.grid.items(), *((key, space.choice or []) for key, space in section.search.items())]
+    for axis, values in axes:
+        for value in values:
+            yield from _paths(axis.rpartition(".")[2], value)
+
+
+def _paths(key: str, value: Any) -> Iterator[Path]:
+    from lt_recipes.paths import PATH_KEYS
+
+    if isinstance(value, dict):
+        for name, below in value.items():
+            yield from _paths(name, below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _paths(key, below)
+    elif key in PATH_KEYS and isinstance(value, str) and Path(value).is_absolute() and Path(value).exists():
+        yield Path(value)
 
 
 def _places(client: Client, hosts: str, gpus: int) -> int:

@@ -17,8 +17,7 @@ from lt_controller.client.wishing import Wishes
 from lt_controller.engine.sweeping import Sweeps
 from lt_controller.store import intents, sweeps
 from lt_inventory.hosts_file import HostsFile
-
-from .test_flows import Desk
+from support.desk import Desk
 
 GRID = "{version: 1, command: [echo, '{a}'], sweep: {a: [1, 2, 3, 4, 5], concurrency: 1}}"
 
@@ -211,3 +210,14 @@ def test_each_trial_has_the_resources_of_its_own_values(desk: Desk) -> None:
     for each in (plan, SweepPlan.from_json(json.loads(json.dumps(plan.to_json())))):
         wishes = Wishes(**each.trial_order(values)[0].wishes)
         assert (wishes.cpus, wishes.disk, wishes.priority) == (4, 5, 7)
+
+
+def test_data_of_every_trial_is_as_it_was_when_the_sweep_began(desk: Desk) -> None:
+    for name in ("a", "b", "c"):
+        (desk.work / f"{name}.jsonl").write_text('{"text": "x"}\n')
+    text = (
+        "{version: 1, method: sft, model: {name_or_path: host:/m}, datasets: [{path: a.jsonl, type: text}],"
+        " resources: {gpus: 0}, sweep: {datasets.0.path: [a.jsonl, b.jsonl]}}"
+    )
+    order, _ = planned(desk, text).trial_order({"datasets.0.path": str(desk.work / "b.jsonl")})
+    assert sorted(Path(path).name for path in order.data) == ["a.jsonl", "b.jsonl"]
