@@ -35,7 +35,7 @@ from .offline import settle_removed
 from .server import Server, somebody_listens
 from .session import HostSession
 from .steps import SubmitStep, passed
-from .vault import Vault
+from .vault import FOR_NOTICES, Vault
 
 LINGER = 60.0  # seconds without work, listeners or questions before the controller leaves
 LOOK_EVERY = 5.0  # seconds: the floor under the wake-ups
@@ -234,6 +234,8 @@ class Controller:
             return session.send(list(request.get("snapshots") or ()), bool(request.get("uv"))) if session else {}
         if op == "confide":
             self._vault.give(request.get("job"), request.get("values"))
+            if request.get("job") == FOR_NOTICES:
+                self._notifier.given(request["values"])
             return {}
         if op == "notify_test":
             self._notifier.test(str(request.get("name")))

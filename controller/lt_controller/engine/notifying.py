@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timezone
 
 from lt_agent.protocol.errors import LtError
@@ -20,7 +20,7 @@ from ..notify.config import Channel, Settings, load, mentions
 from ..notify.pacing import after_failure, choose, next_look
 from ..store import notices
 from ..store.notices import Pending
-from ..store.times import iso, now
+from ..store.times import epoch, iso, now
 from ..store.writer import Writer
 from .telling import Telling, laptop_name, tell
 from .vault import Vault
@@ -54,6 +54,14 @@ class Notifier:
 
     def poke(self) -> None:
         """Something may have happened."""
+        self._wake.set()
+
+    def given(self, names: Collection[str]) -> None:
+        """These secrets are known from now on: what waits for them is told."""
+        try:
+            self._writer.run("notices", notices.secrets_given, names)
+        except sqlite3.Error as error:  # it is tried again all the same, later
+            note(f"notices: {error}")
         self._wake.set()
 
     def busy(self) -> bool:
@@ -145,8 +153,12 @@ class Notifier:
         self._wake.set()
 
     def _failed(self, telling: Telling, error: LtError) -> None:
-        due = after_failure(telling.tries, error, telling.oldest, time.time())
-        self._writer.run("notices", notices.missed, telling.channel.name, telling.ids, error, due)
+        moment, times = time.time(), dict[float | None, list[int]]()
+        for notice in telling.told:  # each by its own age: an old one that is given up takes no other along
+            due = after_failure(telling.tries, error, epoch(notice.created_at), moment)
+            times.setdefault(due, []).append(notice.id)
+        for due, ids in times.items():
+            self._writer.run("notices", notices.missed, telling.channel.name, ids, error, due)
 
     def _give_up_on_the_slow(self) -> None:
         """One that drips its answer byte by byte keeps its own thread, and nobody waits for that."""

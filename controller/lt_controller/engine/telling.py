@@ -14,7 +14,6 @@ from ..notify.config import Channel
 from ..notify.message import Message, compose
 from ..notify.ways import COMMAND_SECONDS, SECONDS, deliver
 from ..store.notices import Notice
-from ..store.times import epoch
 from .vault import FOR_NOTICES, Vault
 
 LIMIT = 3 * SECONDS  # for connecting, sending and the answer, all in all
@@ -34,12 +33,11 @@ class Telling(threading.Thread):
         super().__init__(name=f"tell-{channel.name}", daemon=True)
         self.channel = channel
         self.ids = [notice.id for notice in told]
-        self.oldest = min(epoch(notice.created_at) for notice in told)
         self.tries = 0
         self.limit = COMMAND_SECONDS + SECONDS if channel.to in ("command", "desktop") else LIMIT
         self.deadline = time.monotonic() + self.limit
         self.given_up = False
-        self._told = told
+        self.told = told
         self._language = language
         self._vault = vault
         self._done = done
@@ -48,7 +46,7 @@ class Telling(threading.Thread):
         """Composes the message and sends it."""
         error: LtError | None = None
         try:
-            tell(self.channel, compose(self._told, laptop_name(), self._language), self._vault)
+            tell(self.channel, compose(self.told, laptop_name(), self._language), self._vault)
         except LtError as problem:
             error = problem
         except Exception as problem:  # a fault of ours: the type alone, for its text may hold an address

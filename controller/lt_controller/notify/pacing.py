@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from lt_agent.protocol.errors import LtError
 
-from ..store.notices import PATIENT, Pending
+from ..store.notices import OLD, PATIENT, Pending
 from ..store.times import epoch
 
 GATHER = 2.0  # seconds without another one before a channel is told
@@ -41,11 +41,13 @@ def next_look(waiting: Sequence[Pending], now: float, longest: float) -> float:
 def after_failure(tries: int, error: LtError, created: float, now: float) -> float | None:
     """When to try again after `tries` earlier ones and this one; None: not any more.
 
-    What another try can't cure ends at once. A network that is away is tried for a day, all else `PATIENT` times.
+    What another try can't cure ends at once. A network that is away is tried for a day, a secret that is not known is
+    asked for as long as it is news, all else is tried `PATIENT` times.
     """
     if error.params.get("final") or error.code in ("notify_not_https", "notify_bad_address"):
         return None
-    if tries + 1 >= PATIENT and (error.code != "notify_unreachable" or now - created > GIVE_UP):
+    lasting = {"notify_unreachable": GIVE_UP, "notify_no_secret": OLD}.get(error.code)
+    if tries + 1 >= PATIENT and (lasting is None or now - created > lasting):
         return None
     asked = error.params.get("retry_after")
     pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries, 16))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from lt_agent.protocol import states
@@ -167,13 +167,13 @@ def away(db: sqlite3.Connection) -> dict[str, tuple[str, str | None]]:
 
 
 def pending(db: sqlite3.Connection) -> list[Pending]:
-    """What is still to be told, oldest first."""
+    """What is still to be told, oldest first; of very much what is due soonest, or one channel would starve all."""
     rows = db.execute(
         f"SELECT d.channel, d.tries, d.due_at, {COLUMNS} FROM deliveries d JOIN notices n ON n.id=d.notice"  # noqa: S608
-        " WHERE d.state='pending' ORDER BY n.id LIMIT ?",
+        " WHERE d.state='pending' ORDER BY coalesce(d.due_at, ''), n.id LIMIT ?",
         (4 * BATCH,),
     )
-    return [Pending(row[0], notice_of(row[3:]), row[1], row[2]) for row in rows]
+    return sorted((Pending(row[0], notice_of(row[3:]), *row[1:3]) for row in rows), key=lambda item: item.notice.id)
 
 
 def notice_of(row: Sequence[Any]) -> Notice:
@@ -206,6 +206,17 @@ def missed(db: sqlite3.Connection, channel: str, ids: list[int], error: LtError,
         "UPDATE deliveries SET state=?, tries=tries+1, due_at=?, done_at=?, error=?"
         " WHERE notice=? AND channel=? AND state='pending'",
         [(state, when, None if due is not None else now(), text, number, channel) for number in ids],
+    )
+
+
+def secrets_given(db: sqlite3.Connection, names: Collection[str]) -> None:
+    """What could not be told for want of one of these secrets is due now, with all its tries before it."""
+    rows = db.execute(
+        "SELECT error, notice, channel FROM deliveries WHERE state='pending' AND error LIKE '%notify_no_secret%'"
+    ).fetchall()
+    wanting = [row for row in rows if not set(names).isdisjoint(json.loads(row[0])["params"].get("names", ()))]
+    db.executemany(
+        "UPDATE deliveries SET tries=0, due_at=NULL WHERE notice=? AND channel=?", [row[1:] for row in wanting]
     )
 
 

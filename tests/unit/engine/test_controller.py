@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -16,11 +18,15 @@ from lt_controller.client.database import write_intent
 from lt_controller.client.socket import call
 from lt_controller.engine import controller as engine
 from lt_controller.engine.controller import Controller
-from lt_controller.engine.server import Server
+from lt_controller.engine.server import Server, somebody_listens
 from lt_controller.home import Home
+from lt_controller.store import notices
+from lt_controller.store.times import now
 from lt_inventory.hosts_file import HostsFile
 from lt_inventory.model import Host
+from support.hooks import hooks
 from support.store import Store
+from support.wait import until
 
 
 @pytest.fixture
@@ -117,3 +123,25 @@ def test_who_asks_while_the_inventory_is_being_read_waits_for_it(home: Home, mon
     controller.stop()
     running.join()
     assert caught.value.code == "host_unreachable"
+
+
+def test_a_secret_that_is_given_for_telling_people_is_used_at_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    home.config_file.write_text("[notify.lab]\nto = 'slack'\nurl_secret = 'LAB_HOOK'\n")
+    os.utime(home.config_file, (1.7e9, 1.7e9))
+    store = Store(home.path)
+    about = (None, "", None, "a", "")
+    notices.add(store.db, lambda *_: ["lab"], "one", "lease", "lease", now(), {"left": 60.0}, about)
+    unknown = LtError("notify_no_secret", names=["LAB_HOOK"])
+    notices.missed(store.db, "lab", [1], unknown, time.time() + 86400)
+    store.close()
+    with hooks() as server, ThreadPoolExecutor(1) as pool:
+        controller = Controller(home, linger=60)
+        running = pool.submit(controller.run)
+        try:
+            until(lambda: somebody_listens(home.controller_sock), 30, "it listens")
+            assert call(home, "confide", 10.0, job="notify", values={"LAB_HOOK": server.url}) == {}
+            until(lambda: server.got, 30, "it was told")
+        finally:
+            controller.stop()
+            running.result(30)

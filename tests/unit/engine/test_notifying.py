@@ -22,6 +22,7 @@ from lt_controller.engine.vault import FOR_NOTICES, Vault
 from lt_controller.home import Home
 from lt_controller.notify import pacing, ways
 from lt_controller.store import hosts, jobs, queue, recovered, streams
+from lt_controller.store.times import iso
 from lt_controller.store.writer import Writer
 from lt_inventory.model import Host
 from support.hooks import OK, Got, Hooks, hooks
@@ -261,6 +262,76 @@ def test_a_secret_that_is_gone_is_waited_for(tmp_path: Path, server: Hooks) -> N
         made.vault.give(FOR_NOTICES, {"LAB_HOOK": server.url})
         until(lambda: made.states() and made.states()[0][0] == "sent", 30, "told")
         assert b"127.0.0.1" not in made.home.database.read_bytes()
+
+
+def set_back(made: Scene, tries: int, days: float = 0.0, which: int = 1) -> None:
+    """The notice is so old, was tried so often, and is due."""
+
+    def write(db: Any) -> None:
+        db.execute("UPDATE notices SET created_at=? WHERE id=?", (iso(time.time() - days * 86400), which))
+        db.execute("UPDATE deliveries SET tries=?, due_at=NULL WHERE notice=?", (tries, which))
+
+    made.writer.run("", write)
+
+
+def lacking(made: Scene) -> None:
+    """The controller starts anew, knows no secret, and has a notice that it could not tell; then it is closed."""
+    made.notifier.close()
+    made.vault = Vault()
+    made.open()
+    made.end(ended())
+    until(lambda: made.states() and made.states()[0][1] > 0, 30, "it could not be told")
+    made.notifier.close()
+
+
+def test_who_waits_for_a_secret_keeps_no_controller_and_is_told_when_it_is_given(
+    tmp_path: Path, server: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "FIRST_PAUSE", 600.0)
+    with scene(tmp_path, server) as made:
+        lacking(made)
+        set_back(made, 40, days=3)
+        made.open()
+        until(lambda: made.states() == [("pending", 41)], 30, "tried once more, and not given up")
+        assert not made.notifier.busy()
+        made.vault.give(FOR_NOTICES, {"LAB_HOOK": server.url})
+        made.notifier.given(["OTHER"])
+        assert made.states() == [("pending", 41)], "it does not wait for that one"
+        made.notifier.given(["LAB_HOOK"])
+        until(lambda: made.states() == [("sent", 1)], 30, "told at once")
+
+
+def test_an_old_notice_that_is_given_up_takes_no_other_along(
+    tmp_path: Path, server: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pacing, "SINGLE", 0)
+    monkeypatch.setattr(pacing, "FIRST_PAUSE", 600.0)
+    with scene(tmp_path, server) as made:
+        lacking(made)
+        made.end(ended())
+        made.open()
+        until(lambda: [state for state in made.states() if state[1]] == made.states() and len(made.states()) == 2, 30)
+        made.notifier.close()
+        set_back(made, 40, days=8)
+        set_back(made, 40, days=1, which=2)
+        made.open()
+        until(lambda: made.states() == [("failed", 41), ("pending", 41)], 30, "the old one alone is given up")
+
+
+def test_much_that_waits_for_one_channel_starves_no_other(
+    tmp_path: Path, server: Hooks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notifying.notices, "BATCH", 1)
+    monkeypatch.setattr(pacing, "FIRST_PAUSE", 600.0)
+    more = f"host = ['nowhere']\n[notify.plain]\nto = 'webhook'\nurl = '{server.url}'\n"
+    with scene(tmp_path, server, more.replace("host = ['nowhere']\n", "")) as made:
+        made.notifier.close()
+        made.vault = Vault()
+        made.open()
+        for _ in range(6):
+            made.end(ended())
+        told = "SELECT count(*) FROM deliveries WHERE channel='plain' AND state='sent'"
+        until(lambda: made.writer.run("", lambda db: db.execute(told).fetchone()[0]) == 6, 60, "all are told by it")
 
 
 def test_a_file_that_is_just_being_written_takes_no_channel_away(

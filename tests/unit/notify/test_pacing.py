@@ -60,6 +60,13 @@ def test_what_no_try_can_cure_ends_at_once_and_a_network_is_waited_for() -> None
     assert after_failure(50, away, NOW - 2 * 86400, NOW) is None
 
 
+def test_a_secret_that_is_not_known_is_waited_for_as_long_as_it_is_news() -> None:
+    unknown = LtError("notify_no_secret", names=["LAB_HOOK"])
+    assert after_failure(PATIENT, unknown, NOW - 86400, NOW) == NOW + 600
+    assert after_failure(900, unknown, NOW - 6.9 * 86400, NOW) == NOW + 600
+    assert after_failure(900, unknown, NOW - 7.1 * 86400, NOW) is None
+
+
 @pytest.mark.parametrize("asked", [100.0, None])
 def test_a_service_is_given_the_time_it_asks_for(asked: float | None) -> None:
     error = LtError("notify_refused", final=False, retry_after=asked)
