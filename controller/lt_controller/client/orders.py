@@ -260,6 +260,19 @@ def secrets_of(order: Order) -> tuple[str, ...]:
     return tuple(value.get("secrets") or ())
 
 
+def check_not_plain(order: Order, *beside: Any) -> None:
+    """Before an order is written down, and what stands `beside` it: that it holds no value of its own secrets.
+
+    Raises LtError `secret_in_plain{name}`.
+    """
+    from . import secret
+
+    names = secrets_of(order)
+    if names:
+        recipe = json.loads(Path(order.recipe).read_bytes()) if order.recipe else None
+        secret.check_not_plain(secret.found_of(names), [order.to_json(), recipe, *beside])
+
+
 def _called(drafted: Drafted, job: str, name: str) -> Drafted:
     from .placing import Placement
 

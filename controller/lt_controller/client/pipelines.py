@@ -119,7 +119,8 @@ class PipelineCalls(SecretCalls):
         """Fixes every stage as it is now and begins with those that need no other. `on`: the host, or the choice of
         hosts, for stages that name none; `params`: `NAME=VALUE`. The request's `job` is the pipeline's id.
 
-        Raises LtError `bad_pipeline{problems}`; `pipeline_exists` where this file was run before, unless `new`.
+        Raises LtError `bad_pipeline{problems}`; `pipeline_exists` where this file was run before, unless `new`;
+        `secret_in_plain{name}`.
         """
         from .pipeline_files import read
 
@@ -127,7 +128,9 @@ class PipelineCalls(SecretCalls):
         made = read(self._whole(), path, params, on)
         if not new:
             self._check_not_known(path, made)
-        return self._ask_of(stored.RUN, made.pipeline, made.name, made.params_of_run(person()))
+        wanted = made.params_of_run(person())
+        _check_not_plain(wanted)
+        return self._ask_of(stored.RUN, made.pipeline, made.name, wanted)
 
     def plan_resume(
         self, ref: str, *, file: str | os.PathLike[str] | None = None, params: Sequence[str] = (), on: str | None = None
@@ -145,7 +148,7 @@ class PipelineCalls(SecretCalls):
         """Goes on with what has not succeeded, as it was fixed at the run; with `file`, as that is now: stages that
         were edited run anew, and all that follows them.
 
-        Raises LtError `no_such_pipeline`, `nothing_to_resume`, `bad_pipeline`.
+        Raises LtError `no_such_pipeline`, `nothing_to_resume`, `bad_pipeline`, `secret_in_plain`.
         """
         from .pipeline_files import fixed, read
 
@@ -158,10 +161,12 @@ class PipelineCalls(SecretCalls):
         plans = made.plans(known)
         if all(plan.action == "keep" for plan in plans):
             raise LtError("nothing_to_resume", name=known.name, state=known.state, file=known.file)
+        wanted = made.params_of_resume(known, person())
+        _check_not_plain(wanted)
         for plan in plans:
             if plan.action == "again":
                 self._confide_again(known.stage(plan.name).job)
-        return self._ask_of(stored.RESUME, known.id, known.name, made.params_of_resume(known, person())), plans
+        return self._ask_of(stored.RESUME, known.id, known.name, wanted), plans
 
     def stop_pipeline(self, ref: str) -> Request:
         """Submits nothing more and stops what runs. Raises LtError `no_such_pipeline`, `pipeline_over`."""
@@ -208,6 +213,14 @@ class PipelineCalls(SecretCalls):
         kept = [plan.name for plan in plans if plan.action == "keep"]
         rest = [plan.name for plan in plans if plan.action in ("again", "anew", "wait")]
         raise LtError("pipeline_exists", name=known.name, state=known.state, file=str(path), kept=kept, rest=rest)
+
+
+def _check_not_plain(wanted: Mapping[str, Any]) -> None:
+    from .orders import Order, check_not_plain
+
+    for stage in wanted["stages"]:
+        if stage.get("action", "anew") in ("anew", "wait"):
+            check_not_plain(Order.from_json(stage["work"]), wanted["params"])
 
 
 def _pipeline(db: Reader, row: Any) -> Pipeline:

@@ -108,10 +108,7 @@ class SecretCalls(JobCalls):
         names = spec.get("secrets") or ()
         if names:
             found = present(names)
-            text = json.dumps(spec, ensure_ascii=False)
-            for name, value in found.items():
-                if len(value) >= _LONG_ENOUGH and json.dumps(value, ensure_ascii=False)[1:-1] in text:
-                    raise LtError("secret_in_plain", name=name)
+            check_not_plain(found, spec)
             self._call("confide", job=spec["job"], values=found)
 
     def _confide_again(self, job: str) -> None:
@@ -142,6 +139,14 @@ def check_names(names: Sequence[str]) -> tuple[str, ...]:
         if not _NAME.match(name) or name in _TAKEN or name.startswith(_OURS):
             raise LtError("bad_secret_name", name=name)
     return tuple(dict.fromkeys(names))
+
+
+def check_not_plain(values: Mapping[str, str], written: Any) -> None:
+    """Raises LtError `secret_in_plain{name}` where a value stands in what is to be written down, plain JSON values."""
+    text = json.dumps(written, ensure_ascii=False)
+    for name, value in values.items():
+        if len(value) >= _LONG_ENOUGH and json.dumps(value, ensure_ascii=False)[1:-1] in text:
+            raise LtError("secret_in_plain", name=name)
 
 
 def present(names: Sequence[str]) -> dict[str, str]:

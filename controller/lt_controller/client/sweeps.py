@@ -114,10 +114,12 @@ class SweepCalls(JobCalls):
         Every trial that can be is checked before it returns, and what is sent is fixed: recipe, folder, data.
         Raises LtError `no_sweep`, `optuna_missing`, and as `submit`.
         """
+        from .orders import check_not_plain
         from .planning import job_name
         from .sweeping import plan_sweep
 
         plan = plan_sweep(self._whole(), hosts, recipe, overrides, Path(folder or Path.cwd()), wishes)
+        check_not_plain(plan.order, plan.to_json())
         sweep = new_ulid()
         called = job_name(name, plan.title, sweep)
         taken = "SELECT 1 FROM sweeps WHERE name=?1 UNION ALL SELECT 1 FROM jobs WHERE name GLOB ?2"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from lt_agent.protocol.errors import LtError
+from lt_controller.client import orders
 from lt_controller.engine.pipelining import PipelineDriver
 from lt_controller.store import intents, jobs
 from support.desk import Desk
@@ -136,3 +138,41 @@ def test_a_stop_takes_back_what_was_to_begin_a_stage_again(desk: Desk, kind: str
         ("failed", "stopped_before_start")
     ]
     assert desk.pipeline(run).state == "stopped" and not driver.busy()
+
+
+def test_a_pipeline_with_a_secret_in_plain_is_refused_before_anything_is_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "hush-hush-hush")
+    with pytest.raises(LtError) as caught:
+        desk.run(
+            "{version: 1, host: box, stages: {a: {command: [x, --token, hush-hush-hush], secrets: [MY_TOKEN]}}}",
+        )
+    assert caught.value.code == "secret_in_plain" and caught.value.params == {"name": "MY_TOKEN"}
+    assert desk.rows("SELECT 1 FROM intents") == []
+    assert desk.run("{version: 1, host: box, stages: {a: {command: [x], secrets: [MY_TOKEN]}}}")
+
+
+def test_a_sweep_with_a_secret_in_plain_is_refused_before_anything_is_written(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_TOKEN", "hush-hush-hush")
+    (desk.work / "s.yaml").write_text(
+        "{version: 1, command: [x, --token, hush-hush-hush, '{n}'], secrets: [MY_TOKEN], sweep: {n: [1, 2]}}"
+    )
+    with pytest.raises(LtError) as caught:
+        desk.client.start_sweep("box", str(desk.work / "s.yaml"), folder=desk.work)
+    assert caught.value.code == "secret_in_plain"
+    assert desk.rows("SELECT 1 FROM intents") == []
+
+
+def test_a_frozen_recipe_is_looked_through_for_its_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_TOKEN", "höchst-geheim")
+    path = tmp_path / "frozen.yaml"
+    order = orders.Order(kind="recipe", title="r", digest="d", recipe=str(path))
+    path.write_text(json.dumps({"secrets": ["MY_TOKEN"], "env": {"variables": {"T": "x"}}}))
+    orders.check_not_plain(order)
+    path.write_text(json.dumps({"secrets": ["MY_TOKEN"], "env": {"variables": {"T": "höchst-geheim"}}}))
+    with pytest.raises(LtError) as caught:
+        orders.check_not_plain(order)
+    assert caught.value.code == "secret_in_plain"
