@@ -130,9 +130,8 @@ def trials(db: sqlite3.Connection, sweep: str) -> list[TrialRow]:
     spent = seconds(db.execute(ATTEMPTS, (sweep,)))
     return [
         TrialRow(
-            *(row[0], row[1], row[2], json.loads(row[3])),
-            *(*row[4:8], _job_state(row[8], row[10]), spent.get(row[1], 0.0)),
-            *(json.loads(row[9]) if row[9] else None, row[10]),
+            *(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5], row[6], row[7]),
+            *(_job_state(row[8], row[10]), spent.get(row[1], 0.0), json.loads(row[9]) if row[9] else None, row[10]),
         )
         for row in rows
     ]
