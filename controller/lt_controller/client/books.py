@@ -200,7 +200,8 @@ def read_books(
 def _attempts(db: Reader, hosts: Sequence[str] | None, beside: str | None) -> list[sqlite3.Row]:
     """The attempts that ever ran; with `beside` those that overlap what that job has been since it began."""
     sql = (
-        "SELECT a.job_id, a.host, max(a.started_at, j.created_at) AS started_at, a.finished_at, a.exit IS NULL AS open, j.name, j.recipe, j.kind,"
+        "SELECT a.job_id, a.host, max(a.started_at, j.created_at) AS started_at, a.finished_at, a.exit IS NULL AS open,"
+        " j.name, j.recipe, j.kind,"
         " j.adopted_by, json_extract(j.spec, '$.gpus') AS gpus FROM attempts a JOIN jobs j ON j.id=a.job_id"
         " WHERE a.started_at IS NOT NULL"
     )
