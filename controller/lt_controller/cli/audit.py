@@ -7,14 +7,13 @@ from pathlib import Path
 
 import click
 
-from lt_agent.protocol.errors import LtError
-
 from ..client import Client
 from ..display import safe
 from ..wording import phrase
 from ..wording.say import reason
-from .common import json_option, seconds
+from .common import json_option
 from .output import emit, emit_json, emit_table, note
+from .times import moment
 
 _SHOWN = 50
 
@@ -58,7 +57,7 @@ def audit(
             rows = client.export_audit(*export)
             note(phrase("audit_exported", rows=rows, path=str(export[1])))
             return 0
-        start = _moment(since)
+        start = moment(since)
         limit = last if last is not None else (None if as_json or since else _SHOWN)
         found = client.audit(since=start, who=who, act=act, last=limit or None)
     if as_json:
@@ -88,17 +87,5 @@ def _verify(client: Client, head: str | None, as_json: bool) -> int:
     return 0 if state.whole else 1
 
 
-def _time(moment: datetime | None) -> str:
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M:%S") if moment else ""
-
-
-def _moment(text: str | None) -> datetime | None:
-    from ..client.chain import moment
-
-    if text is None:
-        return None
-    try:
-        ago = seconds(text)
-    except LtError:
-        ago = None
-    return moment(text, ago)
+def _time(when: datetime | None) -> str:
+    return when.astimezone().strftime("%Y-%m-%d %H:%M:%S") if when else ""
