@@ -14,11 +14,9 @@ from ..client.relocating import FINAL
 from ..store import elsewhere
 from ..store.elsewhere import Between
 from ..store.writer import Writer
-from .flows import Inside
+from .flows import PASSING, Inside
 
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 1800.0  # seconds between two looks for a host, doubled with each
-# Of these another look may find the opposite; all else would be met again.
-PASSING = frozenset({"no_host_fits", "no_host_meant", "host_unreachable", "controller_gone", "controller_silent"})
 
 
 class Onward:
@@ -47,7 +45,8 @@ class Onward:
         try:
             self._client.move_on(found.job, found.asked, again=True)
         except LtError as error:
-            passes = error.code in PASSING or "host" in error.params  # that host's matter, perhaps for today
+            # Another look may find the opposite; where a host is named it is that host's matter, perhaps for today.
+            passes = error.code in PASSING or error.code == "no_host_fits" or "host" in error.params
             if passes and error.code not in FINAL:
                 at = time.time() + min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(found.tries, 10))
                 self._writer.run("jobs", elsewhere.put_off, found, at, error)

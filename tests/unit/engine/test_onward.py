@@ -186,3 +186,10 @@ def test_looking_around_when_nothing_is_to_do_commits_nothing(
         thread.poke()
     thread.close()
     assert desk.told() == before
+
+
+def test_a_hosts_file_that_is_being_edited_gives_no_job_up(desk: Desk) -> None:
+    job = desk.leaves()
+    desk.home.hosts_file.write_text("[box\n")
+    desk.onward.advance()
+    assert desk.job(job)[0] == "queued" and desk.onward.busy()
