@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from lt_controller.client.words import LtError
-
 from .page import Page
 from .text import Span, phrase, sign, state_word
 from .widgets.dialogs import Confirm
@@ -56,20 +54,6 @@ class GroupPage(Page):
     def _again(self) -> None:
         if self.is_current:
             self.reread()
-
-    def do(self, deed: Callable[[Client], Any], told: str) -> None:
-        """Asks for something and says that it was asked for."""
-
-        async def run() -> None:
-            try:
-                await self.lt.ask(deed)
-            except LtError as error:
-                self.lt.refuse(error)
-            else:
-                self.lt.tell(told)
-            self.reread()
-
-        self.run_worker(run(), group="acts", exit_on_error=False)
 
     def sure(self, question: Confirm, deed: Callable[[Client], Any], told: str) -> None:
         """As `do`, after a yes."""

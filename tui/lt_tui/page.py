@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
@@ -101,6 +102,20 @@ class Page(Screen[None]):
             self.set_timer(wait, self._read)
         else:
             self._read()
+
+    def do(self, deed: Callable[[Client], Any], told: str) -> None:
+        """Asks for something and says that it was asked for."""
+
+        async def run() -> None:
+            try:
+                await self.lt.ask(deed)
+            except LtError as error:
+                self.lt.refuse(error)
+            else:
+                self.lt.tell(told)
+            self.reread()
+
+        self.run_worker(run(), group="acts", exit_on_error=False)
 
     def action_reread(self) -> None:
         """Reads now."""

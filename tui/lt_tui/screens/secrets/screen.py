@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from lt_controller.client import Client
 from lt_controller.client.secret import Secret
-from lt_controller.client.words import LtError
 
 from ...i18n import _
 from ...page import Page
@@ -63,7 +62,7 @@ class SecretsScreen(Page):
         def valued(name: str) -> Callable[[str | None], None]:
             def given(value: str | None) -> None:
                 if value:
-                    self._do(lambda client: client.set_secret(name.strip(), value), phrase("secret_kept", name=name))
+                    self.do(lambda client: client.set_secret(name.strip(), value), phrase("secret_kept", name=name))
 
             return given
 
@@ -79,21 +78,9 @@ class SecretsScreen(Page):
         def sure(yes: bool | None) -> None:
             if yes:
                 told = _("{name} is no longer kept.", name=name)
-                self._do(lambda client: client.remove_secret(name), told)
+                self.do(lambda client: client.remove_secret(name), told)
 
         self.app.push_screen(Confirm(_("Take {name} out of the keyring?", name=name)), sure)
-
-    def _do(self, deed: Callable[[Client], Any], told: str) -> None:
-        async def run() -> None:
-            try:
-                await self.lt.ask(deed)
-            except LtError as error:
-                self.lt.refuse(error)
-            else:
-                self.lt.tell(told)
-            self.reread()
-
-        self.run_worker(run(), group="secrets", exit_on_error=False)
 
 
 def _source(item: Secret) -> str:
