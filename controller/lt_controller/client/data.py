@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,9 @@ from ..freeze import Frozen, HashCache, data_manifest
 from ..home import Home
 
 if TYPE_CHECKING:
+    from lt_recipes.paths import LocalPath
+    from lt_recipes.schema import Recipe
+
     from .client import Client
     from .details import Checkpoint, HostInfo
 
@@ -30,6 +33,27 @@ def bad_recipe(recipe: str, problems: Iterable[Any]) -> LtError:
         for p in problems
     ]
     return LtError("bad_recipe", recipe=recipe, problems=told, count=len(told))
+
+
+def read_recipe(
+    client: Client, recipe: str, overrides: Sequence[str], folder: Path
+) -> tuple[Recipe, list[LocalPath], dict[Path, Frozen]]:
+    """A recipe, the paths of this machine that it names, and what lies there, recorded and checked.
+
+    Raises LtError `bad_recipe{problems}`, `no_such_path`, and as `check_data`.
+    """
+    from lt_recipes.loading import load
+    from lt_recipes.paths import local_paths
+    from lt_recipes.problems import RecipeError
+
+    try:
+        loaded = load(recipe, overrides, folder)
+        found = local_paths(loaded, folder)
+    except RecipeError as error:
+        raise bad_recipe(recipe, error.problems) from None
+    frozen = {path: recorded(client, path) for path in dict.fromkeys(item.path for item in found)}
+    check_data(loaded, {item.key: item.path for item in found}, client.home, frozen)
+    return loaded, found, frozen
 
 
 def check_data(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from lt_agent.protocol.errors import LtError
 
 from ..freeze import Frozen, freeze_code
-from .data import bad_recipe, check_data, named_job, recorded
+from .data import named_job, read_recipe, recorded
 from .planning import Draft, draft_command, draft_recipe
 from .submitting import Drafted, for_host
 from .wishing import Wishes, wished
@@ -76,17 +76,9 @@ def freeze_recipe(
 
     Raises LtError `bad_recipe{problems}`, `no_such_path`, `bad_dataset`.
     """
-    from lt_recipes.loading import load
-    from lt_recipes.paths import local_paths, path_values, with_paths
-    from lt_recipes.problems import RecipeError
+    from lt_recipes.paths import path_values, with_paths
 
-    try:
-        loaded = load(recipe, overrides, folder)
-        found = local_paths(loaded, folder)
-    except RecipeError as error:
-        raise bad_recipe(recipe, error.problems) from None
-    frozen = {path: recorded(client, path) for path in dict.fromkeys(item.path for item in found)}
-    check_data(loaded, {item.key: item.path for item in found}, client.home, frozen)
+    loaded, found, frozen = read_recipe(client, recipe, overrides, folder)
     value = with_paths(loaded, {item.key: str(item.path) for item in found})
     title = Path(recipe).stem if "/" in recipe or recipe.endswith((".yaml", ".yml")) else recipe
     data = {str(path): item.digest for path, item in frozen.items()}

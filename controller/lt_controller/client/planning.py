@@ -17,7 +17,7 @@ from lt_agent.protocol.ulid import is_ulid, new_ulid
 
 from ..freeze import Frozen, freeze_code
 from .closing import check_open
-from .data import bad_recipe, check_data, input_place, named_job, output_of, recorded
+from .data import input_place, named_job, output_of, read_recipe
 from .details import HostInfo, Plan, Sending
 
 if TYPE_CHECKING:
@@ -86,19 +86,11 @@ def draft_recipe(
 
     Raises LtError as `Client.submit` says.
     """
-    from lt_recipes.loading import load
-    from lt_recipes.paths import local_paths, path_values, with_paths
-    from lt_recipes.problems import RecipeError
+    from lt_recipes.paths import path_values, with_paths
 
     info = client.host(host)
     check_open(info)
-    try:
-        loaded = load(recipe, overrides, folder)
-        found = local_paths(loaded, folder)
-    except RecipeError as error:
-        raise bad_recipe(recipe, error.problems) from None
-    frozen = {path: recorded(client, path) for path in dict.fromkeys(item.path for item in found)}
-    check_data(loaded, {item.key: item.path for item in found}, client.home, frozen)
+    loaded, found, frozen = read_recipe(client, recipe, overrides, folder)
     facts = known_facts(client, info)
     check_room(info, facts, loaded.resources.gpus)
     env = environment(loaded.environment, info, facts, loaded.resources.gpus, loaded.method, loaded.lock)
