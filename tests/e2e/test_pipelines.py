@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lt_controller.client import Client
-from lt_controller.client.pipelines import Pipeline, Stage
+from lt_controller.client.stages import Pipeline, Stage
 from support.laptop import Laptop
 from support.sshd import SshHost
 from support.wait import until

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lt_agent.protocol.records import ExitRecord
-from lt_controller.client.pipelines import Pipeline
+from lt_controller.client.stages import Pipeline
 from lt_controller.engine.flows import Inside
 from lt_controller.home import Home
 from lt_controller.store import choices, intents, jobs

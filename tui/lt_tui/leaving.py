@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
 
     from lt_controller.client import Client
-    from lt_controller.client.clearing import Clearable
-    from lt_controller.client.relocating import Leaving
+    from lt_controller.client.details import Clearable, Leaving
 
     from .app import LtApp
 

@@ -11,7 +11,7 @@ from lt_controller.client.words import LtError
 from .i18n import _
 
 if TYPE_CHECKING:
-    from lt_controller.client.logins import Answer, LoginQuestion
+    from lt_controller.client.prompts import Answer, LoginQuestion
 
     from .app import LtApp
 

@@ -9,7 +9,7 @@ import click
 
 from lt_agent.protocol.errors import LtError
 
-from ..client.logins import Answer, LoginPrompt, LoginQuestion, LoginResult
+from ..client.prompts import Answer, LoginPrompt, LoginQuestion, LoginResult
 from ..display import safe
 from ..wording import phrase
 from .output import note

@@ -7,7 +7,7 @@ import click
 from lt_agent.protocol.errors import LtError
 
 from ..client import Client, Job
-from ..client.leasing import LeaseWarning
+from ..client.details import LeaseWarning
 from ..client.models import Reachability
 from ..wording import phrase, state, waits, why
 from ..wording.say import duration
@@ -22,7 +22,7 @@ HEADINGS = ("JOB", "HOST", "STATE", "STEP", "LEFT", "HOME", "AGE", "WHY")
 
 @click.command()
 @click.option("--all", "-a", "everything", is_flag=True, help="ended jobs, too")
-@click.option("--host", help="of this host alone")
+@click.option("--host", metavar="HOST", help="of this host alone")
 @click.option("--all-owners", is_flag=True, help="below them other laptops' jobs on our hosts, as last seen")
 @json_option
 def ps(everything: bool, host: str | None, all_owners: bool, as_json: bool) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..wording import phrase
 
 if TYPE_CHECKING:
-    from ..client.leasing import LeaseWarning
+    from ..client.details import LeaseWarning
 
 
 def lease_words(warning: LeaseWarning | None) -> str:

@@ -15,7 +15,7 @@ from .common import json_option
 from .output import emit, emit_json, note
 
 if TYPE_CHECKING:
-    from ..client.relocating import Leaving
+    from ..client.details import Leaving
 
 
 @click.command()

@@ -9,7 +9,8 @@ import click
 from lt_agent.protocol.errors import LtError
 
 from ..client import Client
-from ..client.notify import ENDS, Delivery, NotifyChannel
+from ..client.channels import Delivery, NotifyChannel
+from ..client.notify import ENDS
 from ..wording import phrase, say
 from .common import json_option
 from .lazy import LazyGroup

@@ -18,7 +18,7 @@ from .output import ago, emit, emit_json, emit_pairs, emit_table, note, on_termi
 
 if TYPE_CHECKING:
     from ..client.details import Request
-    from ..client.pipelines import Pipeline, Stage, StagePlan
+    from ..client.stages import Pipeline, Stage, StagePlan
 
 COMMANDS = {
     "run": ("pipeline", "run", "run a file of stages"),

@@ -21,7 +21,7 @@ from .times import moment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..client.statistics import Stat
+    from ..client.details import Stat
 
 
 @click.command()
@@ -59,7 +59,7 @@ def stats(by: str, since: str | None, csv_file: str | None, as_json: bool) -> in
 
 def as_csv(found: Sequence[Stat]) -> str:
     """A line for each; what is not known stays empty."""
-    from ..client.statistics import Stat
+    from ..client.details import Stat
 
     names = [field.name for field in fields(Stat)]
     out = io.StringIO()

@@ -23,7 +23,7 @@ from .queue import wishes_options
 
 if TYPE_CHECKING:
     from ..client.details import Plan
-    from ..client.sweeps import Sweep, Trial
+    from ..client.trials import Sweep, Trial
     from ..client.wishing import Wishes
     from ..home import Home
 

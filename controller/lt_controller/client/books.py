@@ -14,7 +14,8 @@ from ..home import Home
 from . import clock
 from .cost import CostLine, CostReport, line_of, summed
 from .database import Reader, when
-from .periods import HostPeriod, periods
+from .details import HostPeriod
+from .periods import periods
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import queries
 from .base import person
@@ -12,20 +11,10 @@ from .hosts import HostCalls
 from .jobs import JobCalls
 from .models import Job
 
+if TYPE_CHECKING:
+    from .details import Clearable
+
 MOST = 5000  # of a list: a host is not trusted to know when to stop
-
-
-@dataclass(frozen=True)
-class Clearable:
-    """Something of ours on a host's disk. `safe` where it may go; `why` is a code of `wording`'s `gc_…` phrases."""
-
-    kind: str  # job, data, env, agent, leftover
-    name: str  # a job's name where it is known
-    detail: str
-    size: int  # bytes
-    safe: bool
-    why: str
-    ref: str = ""  # a job's id
 
 
 class ClearCalls(HostCalls, JobCalls):
@@ -35,6 +24,8 @@ class ClearCalls(HostCalls, JobCalls):
         """All that lies there, the largest first. `rest`: seconds that what is no job must have been left alone (an
         hour). Raises as `holdings`.
         """
+        from .details import Clearable
+
         held = self.holdings(name)
         answer = self._call("unneeded", 90.0, name=name, **({} if rest is None else {"rest": rest}))
         free = {_key(item) for item in _items(answer, "items")}
@@ -72,6 +63,8 @@ class ClearCalls(HostCalls, JobCalls):
         return left
 
     def _job(self, job: Job | None, name: str, size: int) -> Clearable:
+        from .details import Clearable
+
         if job is None:
             return Clearable("job", name, "", size, False, "not_ours")
         there = [item for item in queries.checkpoints(self._db, job.id) if item.host_state == "present"]

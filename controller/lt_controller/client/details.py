@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from lt_inventory.model import Host
     from lt_inventory.placement import Rank
 
+    from .models import Job
+
 
 @dataclass(frozen=True)
 class Attempt:
@@ -178,3 +180,125 @@ class OfferedKey:
     fingerprint: str
     key_type: str
     line: str
+
+
+@dataclass(frozen=True)
+class Clearable:
+    """Something of ours on a host's disk. `safe` where it may go; `why` is a code of `wording`'s `gc_…` phrases."""
+
+    kind: str  # job, data, env, agent, leftover
+    name: str  # a job's name where it is known
+    detail: str
+    size: int  # bytes
+    safe: bool
+    why: str
+    ref: str = ""  # a job's id
+
+
+@dataclass(frozen=True)
+class LeaseWarning:
+    """A lease that ends too early. Seconds; `needs` is None where nobody knows how long the job will take."""
+
+    host: str
+    until: datetime
+    left: float  # 0 or less: it is over
+    needs: float | None = None
+
+
+@dataclass(frozen=True)
+class UsagePoint:
+    """A mean, in percent, of the stretch that begins at `time`. The older, the longer it is: 10 s to 1 h."""
+
+    time: datetime
+    value: float
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What became of the jobs that were submitted in a time, on one host or by one recipe. Times are seconds.
+
+    `success` is of those that ended by themselves: what a person stopped is neither. None: nothing to say it of.
+    """
+
+    host: str
+    recipe: str
+    jobs: int
+    succeeded: int
+    failed: int  # failed, lost or out of time
+    stopped: int  # by a person
+    live: int
+    success: float | None
+    waited: float | None  # from the submit to the first start, the median
+    waited_long: float | None  # nine of ten waited no longer
+    ran: float  # hours, of all attempts
+    jobs_a_day: float | None  # that ended, by the days from the first submit to now
+    steps_a_second: float | None  # the median of the jobs that log a loss
+    tokens_a_second: float | None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A data snapshot (or frozen code): what it was made from, and the hosts that have it."""
+
+    name: str
+    digest: str
+    size: int
+    files: int
+    source: str | None
+    created_at: datetime | None
+    hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A name, and where its value would come from now."""
+
+    name: str
+    in_keyring: bool
+    in_environment: bool
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """How far a host is from being free to go."""
+
+    host: str
+    alive: tuple[Job, ...] = ()  # jobs that run or wait there
+    missing: tuple[tuple[Job, Checkpoint], ...] = ()  # on the host alone
+    failed: tuple[tuple[Job, Checkpoint], ...] = ()  # of those, the ones whose pull has failed
+    home: int = 0  # checkpoints at home, verified
+    size: int = 0  # their bytes
+
+    @property
+    def may_go(self) -> bool:
+        """Nothing of ours is on it that is not at home."""
+        return not self.alive and not self.missing
+
+
+@dataclass(frozen=True)
+class HostPeriod:
+    """A time in which neither the machine nor its terms changed. `till` is None for the one that holds.
+
+    `data` has, as far as they are known: target, provider, price (per hour), until, closed; gpus (name, memory, count),
+    accelerators, driver, cuda, cpu, cpus, memory, disk, system, container. Sizes in bytes.
+    """
+
+    host: str
+    since: datetime
+    till: datetime | None
+    data: Mapping[str, Any]
+    changed: tuple[str, ...] = ()  # what is another than in the period before
+
+    @property
+    def price(self) -> float | None:
+        """Per hour; None where it is not known."""
+        value = self.data.get("price")
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+    @property
+    def until(self) -> datetime | None:
+        """The end of the lease; None where none is known."""
+        from lt_inventory.periods import moment
+
+        return moment(self.data.get("until"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,17 +13,8 @@ from .base import Connected
 
 if TYPE_CHECKING:
     from .client import Client
+    from .details import LeaseWarning
     from .models import Job
-
-
-@dataclass(frozen=True)
-class LeaseWarning:
-    """A lease that ends too early. Seconds; `needs` is None where nobody knows how long the job will take."""
-
-    host: str
-    until: datetime
-    left: float  # 0 or less: it is over
-    needs: float | None = None
 
 
 class LeaseCalls(Connected):
@@ -35,6 +25,8 @@ class LeaseCalls(Connected):
 
         A job that is not at rest is warned of in any case once the lease has ended.
         """
+        from .details import LeaseWarning
+
         ends, found = self._lease_ends(), {}
         for job in jobs:
             if job.resting or job.adopted_by or job.host not in ends:
@@ -47,6 +39,8 @@ class LeaseCalls(Connected):
     def lease_at_submit(self, host: str, seconds: float | None = None) -> LeaseWarning | None:
         """Whether a job that takes so long (unknown: an hour is asked for, as in a placement) fits into the lease."""
         from lt_inventory.placement import UNKNOWN_LENGTH
+
+        from .details import LeaseWarning
 
         until = self._lease_ends().get(host)
         if until is None:

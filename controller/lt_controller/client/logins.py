@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError, error_from_dict
@@ -15,57 +14,10 @@ if TYPE_CHECKING:
     from lt_inventory.model import Host
 
     from .details import OfferedKey
+    from .prompts import Answer, InstalledKey, LoginQuestion, LoginResult
 
 LOGIN_LIMIT = 900.0  # seconds for all questions and the first look, on the way over several hosts
 _CAN_LEAVE = ("controller_not_running", "controller_gone")
-
-
-@dataclass(frozen=True)
-class LoginPrompt:
-    """One thing that is asked, in the server's words. What is typed may be shown only where `echo` says so."""
-
-    text: str
-    echo: bool = False
-
-
-@dataclass(frozen=True)
-class LoginQuestion:
-    """What a login asks at once. Texts come from the server: make them safe before a terminal.
-
-    `kind` is `password`, `passphrase` (of `key`, a file) or `interactive`; the first two have one prompt without text.
-    `again`: the answer before this one was wrong.
-    """
-
-    host: str
-    target: str
-    kind: str
-    prompts: tuple[LoginPrompt, ...]
-    title: str = ""
-    instructions: str = ""
-    key: str = ""
-    again: bool = False
-
-
-@dataclass(frozen=True)
-class LoginResult:
-    """How a login went. `asked`: a person was; `once`: an answer works only once, so nothing was kept; `kept`:
-    `memory` (of the controller), `keyring`, or nothing."""
-
-    asked: bool
-    once: bool
-    kept: str
-
-
-@dataclass(frozen=True)
-class InstalledKey:
-    """A key that logs in to a host now: its file here, and whether the host had it already."""
-
-    key: str
-    there: bool
-
-
-#: Answers a question, one text for each prompt; None breaks the login off.
-Answer = Callable[[LoginQuestion], "Sequence[str] | None"]
 
 
 class LoginCalls(HostCalls):
@@ -78,6 +30,8 @@ class LoginCalls(HostCalls):
         `no_such_host`, `login_wrong`, `login_closed`, `login_cancelled`, `login_unanswered`, `login_needed`,
         `passphrase_wrong`, `no_keyring`, and whatever keeps a host from being reached.
         """
+        from .prompts import LoginResult
+
         value = self._converse("login", answer, name=name, remember=remember)
         with self._acting("host connect", name, kept=str(value.get("kept") or ""), asked=bool(value.get("asked"))):
             pass  # it has succeeded: a person who is asked must not hold the database
@@ -97,6 +51,8 @@ class LoginCalls(HostCalls):
 
         Raises LtError `key_not_installed`, `key_not_accepted`, and as `login`.
         """
+        from .prompts import InstalledKey
+
         with self._acting("host install-key", name):
             pass  # a person is asked meanwhile, and the controller writes: the database is not to wait for either
         value = self._converse("install_key", answer, name=name)
@@ -163,6 +119,8 @@ def _conversation(line: Any, op: str, answer: Answer, log: str, params: Mapping[
 
 
 def _question(value: Mapping[str, Any]) -> LoginQuestion:
+    from .prompts import LoginPrompt, LoginQuestion
+
     prompts = tuple(LoginPrompt(str(item["text"]), item.get("echo") is True) for item in value.get("prompts") or ())
     texts = {key: str(value.get(key) or "") for key in ("host", "target", "kind", "title", "instructions", "key")}
     return LoginQuestion(prompts=prompts, again=value.get("again") is True, **texts)

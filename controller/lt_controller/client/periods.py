@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lt_agent.protocol.errors import LtError
 
@@ -16,20 +15,8 @@ from . import clock
 from .base import Connected, near
 from .database import Reader, load, when
 
-
-@dataclass(frozen=True)
-class HostPeriod:
-    """A time in which neither the machine nor its terms changed. `till` is None for the one that holds.
-
-    `data` has, as far as they are known: target, provider, price (per hour), until, closed; gpus (name, memory, count),
-    accelerators, driver, cuda, cpu, cpus, memory, disk, system, container. Sizes in bytes.
-    """
-
-    host: str
-    since: datetime
-    till: datetime | None
-    data: Mapping[str, Any]
-    changed: tuple[str, ...] = ()  # what is another than in the period before
+if TYPE_CHECKING:
+    from .details import HostPeriod
 
 
 class PeriodCalls(Connected):
@@ -50,6 +37,8 @@ def periods(db: Reader, home: Home) -> dict[str, list[HostPeriod]]:
     """Per host its periods. An edit of `hosts.toml` that no controller has noticed yet counts from the file's time."""
     from lt_inventory.hosts_file import HostsFile
     from lt_inventory.periods import changes, next_data, terms_of
+
+    from .details import HostPeriod
 
     found: dict[str, list[HostPeriod]] = {}
     for row in db.rows("SELECT host, since, till, data FROM host_history ORDER BY host, since"):

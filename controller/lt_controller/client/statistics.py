@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from lt_agent.protocol import states
 
@@ -14,31 +14,11 @@ from . import clock
 from .base import Connected
 from .database import when
 
+if TYPE_CHECKING:
+    from .details import Stat
+
 BY = ("host", "recipe", "both")
 TOKENS = "num_tokens"  # a running count that some trainers log
-
-
-@dataclass(frozen=True)
-class Stat:
-    """What became of the jobs that were submitted in a time, on one host or by one recipe. Times are seconds.
-
-    `success` is of those that ended by themselves: what a person stopped is neither. None: nothing to say it of.
-    """
-
-    host: str
-    recipe: str
-    jobs: int
-    succeeded: int
-    failed: int  # failed, lost or out of time
-    stopped: int  # by a person
-    live: int
-    success: float | None
-    waited: float | None  # from the submit to the first start, the median
-    waited_long: float | None  # nine of ten waited no longer
-    ran: float  # hours, of all attempts
-    jobs_a_day: float | None  # that ended, by the days from the first submit to now
-    steps_a_second: float | None  # the median of the jobs that log a loss
-    tokens_a_second: float | None
 
 
 class StatCalls(Connected):
@@ -71,6 +51,8 @@ FROM jobs j WHERE j.created_at >= ? AND j.adopted_by IS NULL ORDER BY j.id
 
 
 def _stat(host: str, recipe: str, rows: Sequence[sqlite3.Row], since: datetime | None, now: datetime) -> Stat:
+    from .details import Stat
+
     def count(which: Callable[[sqlite3.Row], bool]) -> int:
         return sum(1 for row in rows if which(row))
 

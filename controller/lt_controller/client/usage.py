@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
 
 from . import clock
 from .base import Connected
 
+if TYPE_CHECKING:
+    from .details import UsagePoint
+
 DAY = timedelta(days=1)
 BARS = "▁▂▃▄▅▆▇█"
-
-
-@dataclass(frozen=True)
-class UsagePoint:
-    """A mean, in percent, of the stretch that begins at `time`. The older, the longer it is: 10 s to 1 h."""
-
-    time: datetime
-    value: float
-    seconds: int
 
 
 class UsageCalls(Connected):
@@ -30,6 +24,8 @@ class UsageCalls(Connected):
 
         Empty for a host that was never measured. Hours with no laptop and no job have no values.
         """
+        from .details import UsagePoint
+
         start = (since or clock.now() - DAY).timestamp()
         rows = self._db.rows(
             "SELECT name, span, time, value FROM usage WHERE host=? AND time>=? ORDER BY name, time, span",

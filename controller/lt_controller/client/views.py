@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +10,11 @@ from .base import Connected
 from .database import load, when
 
 if TYPE_CHECKING:
-    from .details import Event
+    from .details import Event, Snapshot
     from .fleet import Fleet, FleetReader, Sample
     from .loglines import LogLines
     from .recipes import RecipeField, RecipeInfo, RecipeProblem
     from .series import Series
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A data snapshot (or frozen code): what it was made from, and the hosts that have it."""
-
-    name: str
-    digest: str
-    size: int
-    files: int
-    source: str | None
-    created_at: datetime | None
-    hosts: tuple[str, ...] = ()
 
 
 class ViewCalls(Connected):
@@ -85,6 +70,8 @@ class ViewCalls(Connected):
 
     def snapshots(self) -> list[Snapshot]:
         """Every data snapshot that was recorded, the newest first, with the hosts that have it."""
+        from .details import Snapshot
+
         places: dict[tuple[str, str], list[str]] = {}
         for row in self._db.rows("SELECT host, name, digest FROM data_on_hosts ORDER BY host"):
             places.setdefault((row["name"], row["digest"]), []).append(row["host"])

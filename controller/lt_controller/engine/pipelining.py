@@ -17,7 +17,7 @@ from lt_agent.protocol.errors import LtError
 from ..client import orders
 from ..client.data import made_by
 from ..client.orders import Order
-from ..client.pipelines import Pipeline, Stage
+from ..client.stages import Pipeline, Stage
 from ..journal import fault
 from ..store import intents, pipelines
 from ..store.writer import Writer

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from lt_controller.client import Client, clock
-from lt_controller.client.usage import UsagePoint, bars, bins, lines, mean
+from lt_controller.client.details import UsagePoint
+from lt_controller.client.usage import bars, bins, lines, mean
 from lt_controller.store import usage
 from support.store import Store
 

@@ -14,7 +14,7 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import ExitRecord
 from lt_agent.protocol.ulid import new_ulid
 from lt_controller.client import Client, database
-from lt_controller.client.pipelines import Pipeline
+from lt_controller.client.stages import Pipeline
 from lt_controller.engine import flows
 from lt_controller.engine.flows import Flows, Inside
 from lt_controller.engine.pipelining import PipelineDriver

@@ -14,7 +14,7 @@ from lt_controller.client import Client
 from lt_controller.client.details import Plan
 from lt_controller.client.estimating import Estimated
 from lt_controller.client.models import Job
-from lt_controller.client.sweeps import Sweep
+from lt_controller.client.trials import Sweep
 from lt_controller.client.wishing import Wishes
 from lt_controller.client.words import LtError
 from lt_inventory.placement import Rank

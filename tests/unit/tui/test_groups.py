@@ -9,7 +9,7 @@ from benchmarks.sample_fleet import SampleFleet
 from benchmarks.sample_groups import add_groups
 
 from lt_controller.client import Client
-from lt_controller.client.pipelines import StagePlan
+from lt_controller.client.stages import StagePlan
 from lt_tui import glyphs
 from lt_tui.app import LtApp
 from lt_tui.places import Place, understood

@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from lt_controller.client import Client
 from lt_controller.client.details import OfferedKey
-from lt_controller.client.logins import LoginPrompt, LoginQuestion, LoginResult
+from lt_controller.client.prompts import LoginPrompt, LoginQuestion, LoginResult
 from lt_controller.client.words import LtError
 from lt_tui.app import LtApp
 from lt_tui.screens.host.screen import HostScreen

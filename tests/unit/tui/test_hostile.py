@@ -18,7 +18,7 @@ EVIL = (
 HOST = f"""
 from lt_controller.client import Client
 from lt_controller.client.holdings import parsed
-from lt_controller.client.logins import LoginPrompt, LoginQuestion, LoginResult
+from lt_controller.client.prompts import LoginPrompt, LoginQuestion, LoginResult
 EVIL = {EVIL!r}
 entry = dict(pid=1, user=EVIL, name="EVILprocess" + EVIL, memory=1, gpu_memory=1, cpu=1.0, age=1.0, job=EVIL)
 item = dict(kind=EVIL, name=EVIL, detail=EVIL, size=5, used=1.7e9)

@@ -12,9 +12,7 @@ from textual.widgets import Input
 
 from lt_controller.cli.root import COMMANDS
 from lt_controller.client import Client
-from lt_controller.client.clearing import Clearable
-from lt_controller.client.relocating import Leaving
-from lt_controller.client.secret import Secret
+from lt_controller.client.details import Clearable, Leaving, Secret
 from lt_tui import leaving as leaving_module
 from lt_tui.app import LtApp
 from lt_tui.screens.host.screen import HostScreen

@@ -8,7 +8,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 
 from lt_controller.client import Client
-from lt_controller.client.views import Snapshot
+from lt_controller.client.details import Snapshot
 
 from ...i18n import _
 from ...page import Page

@@ -7,8 +7,8 @@ from typing import Any
 
 from lt_controller.client import words
 from lt_controller.client.cost import CostLine
+from lt_controller.client.details import Snapshot
 from lt_controller.client.fleet import Fleet
-from lt_controller.client.views import Snapshot
 
 from ...glyphs import bar, glyphs, sparkline
 from ...i18n import _, current

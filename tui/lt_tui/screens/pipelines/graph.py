@@ -7,15 +7,12 @@ from dataclasses import dataclass
 
 from lt_controller.client import words
 from lt_controller.client.lanes import lanes
-from lt_controller.client.pipelines import Stage
+from lt_controller.client.stages import Stage
 
-from ...glyphs import ASCII, glyphs
 from ...groups import sign_of, word
 from ...i18n import current
 from ...text import Cell, duration, phrase, said, short_ago
 from ...widgets.table import Column
-
-_PLAIN = str.maketrans({"│": "|", "─": "-", **dict.fromkeys("├┤┬┴┼╰╯╭╮└┘┌┐", "+")})
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ def stage_columns(drawn: Sequence[Row]) -> list[Column[Row]]:
     """The graph, as wide as it is, then what is known of the stage."""
     width = max((len(row.before) + 1 + len(row.after) for row in drawn), default=1)
     return [
-        Column("graph", "", width, _graph),
+        Column("", "", width, _graph),
         Column("stage", "STAGE", 12, lambda row, _w: ((row.stage.name, "bold"),), grow=1),
         Column("state", "STATE", 13, lambda row, _w: word(row.stage.state), text=lambda row: row.stage.state),
         Column("host", "HOST", 8, lambda row, _w: row.stage.host or ((row.stage.asked, "faint"),), grow=1, weight=1),
@@ -50,11 +47,8 @@ def stage_columns(drawn: Sequence[Row]) -> list[Column[Row]]:
 
 
 def _graph(row: Row, _width: int) -> Cell:
-    before, after = row.before, row.after
-    if glyphs() is ASCII:
-        before, after = before.translate(_PLAIN), after.translate(_PLAIN)
     mark, colour = sign_of(row.stage.state)
-    return ((before, "dim"), (mark, colour), (after, "dim"))
+    return ((row.before, "dim"), (mark, colour), (row.after, "dim"))
 
 
 def _steps(row: Row, _width: int) -> Cell:

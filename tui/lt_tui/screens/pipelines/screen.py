@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from lt_controller.client import Client
-from lt_controller.client.pipelines import Pipeline, StagePlan
+from lt_controller.client.stages import Pipeline, StagePlan
 from lt_controller.client.words import LtError
 
 from ...groups import GroupPage, word

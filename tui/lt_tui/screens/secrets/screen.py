@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from lt_controller.client import Client
-from lt_controller.client.secret import Secret
+from lt_controller.client.details import Secret
 
 from ...i18n import _
 from ...page import Page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,7 +12,7 @@ from textual.binding import Binding, BindingType
 
 from lt_controller.client import Client
 from lt_controller.client.series import Series
-from lt_controller.client.sweeps import Sweep, Trial
+from lt_controller.client.trials import Sweep, Trial
 
 from ...groups import GroupPage, word
 from ...i18n import _
@@ -133,7 +134,10 @@ class SweepScreen(_Sweeps):
         chart.display = len(known) > 1
         steps = array("q", [trial.number for trial in known])
         values = array("d", [trial.value or 0.0 for trial in known])
-        chart.set_curves([Curve(_("{metric} by trial", metric=data.metric or ""), Series("value", steps, values))])
+        trials = Curve(_("{metric} by trial", metric=data.metric or ""), Series("value", steps, values), dots=True)
+        so_far = accumulate(values, max if data.direction == "maximize" else min)
+        best_yet = Curve(_("the best so far"), Series("best", steps, array("d", so_far)))
+        chart.set_curves([trials, best_yet])
         table = self.query_one(Table)
         table.set_columns(trial_columns(data.keys, lambda: self.data))
         table.set_items(data.trials)

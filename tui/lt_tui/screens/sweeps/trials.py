@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lt_controller.client import words
-from lt_controller.client.sweeps import Sweep, Trial
+from lt_controller.client.trials import Sweep, Trial
 
 from ...groups import word
 from ...i18n import current
