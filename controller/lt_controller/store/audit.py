@@ -7,7 +7,6 @@ head (the newest hash) noted elsewhere.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -60,6 +59,8 @@ def record(
 
 def row_hash(row: Row) -> str:
     """The hash that belongs to the row's content and to the row before it."""
+    import hashlib  # it loads OpenSSL, which a start that writes no row need not wait for
+
     content = {name: value for name, value in row._asdict().items() if name not in ("previous", "hash")}
     text = json.dumps(content, ensure_ascii=True, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(row.previous.encode() + text.encode()).hexdigest()
