@@ -32,8 +32,10 @@ def run() -> None:
 
     from ..home import Home
 
-    # A program of its own: the command line imports none of the engine.
+    # A program of its own: the command line imports none of the engine. From the top folder, since `-m` imports from
+    # the folder one stands in first, and that may be a stranger's project.
     command = [sys.executable, "-m", "lt_controller.engine", "--home", str(Home().path), "--linger", "inf"]
+    os.chdir("/")
     os.execv(sys.executable, command)  # noqa: S606 - an argv list, no shell
 
 

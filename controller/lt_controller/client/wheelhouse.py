@@ -77,7 +77,12 @@ def _fetch(
         argv += ["--extra-index-url", TORCH_INDEX + plan.torch_backend]
     tail: list[str] = []
     process = subprocess.Popen(
-        [*argv, *wanted], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*argv, *wanted],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd="/",  # `-m` imports from the folder one stands in first, and that may be a stranger's project
     )
     assert process.stdout is not None
     with process.stdout:

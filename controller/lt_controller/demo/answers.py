@@ -31,15 +31,16 @@ def ask_both(worker_file: Path, model: Path, question: str) -> tuple[str, str]:
     most of the time is spent on importing torch. Raises LtError `demo_no_answer`.
     """
     with ThreadPoolExecutor(2) as pool:
-        before = pool.submit(_ask, ["--untrained", "--recipe", str(worker_file)], question)
-        after = pool.submit(_ask, ["--model", str(model)], question)
+        before = pool.submit(_ask, ["--untrained", "--recipe", str(worker_file.absolute())], question)
+        after = pool.submit(_ask, ["--model", str(model.absolute())], question)
         return before.result(), after.result()
 
 
 def _ask(words: Sequence[str], question: str) -> str:
     argv = [sys.executable, "-m", "lt_agent.trainers.generate", *words, "--prompt", question, "--max-new-tokens", "48"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT, env=environment, check=False)
+    # From the top folder: `-m` imports from the folder one stands in first.
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=_TIMEOUT, env=environment, cwd="/", check=False)
     if done.returncode != 0:
         raise LtError("demo_no_answer", why=done.stderr.strip()[-500:])
     return str(json.loads(done.stdout.splitlines()[-1])["answer"])

@@ -70,7 +70,8 @@ def _migrate(connection: sqlite3.Connection, path: Path | str) -> None:
 
 
 def _apply(path: Path | str) -> None:
-    command = [sys.executable, "-m", "lt_controller.store.migrations", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "lt_controller.store.migrations", os.path.abspath(path)]
+    # From the top folder: `-m` imports from the folder one stands in first, and that may be a stranger's project.
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     if done.returncode != 0:
         raise sqlite3.OperationalError((done.stderr.strip().splitlines() or ["the migration failed"])[-1])

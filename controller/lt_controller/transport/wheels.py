@@ -82,7 +82,8 @@ def wheel_for(name: str, version: str, facts: Mapping[str, Any], home: Home, *, 
             argv += ["--platform", tag]
         argv.append(f"{name}=={version}" if version else name)
         try:
-            done = subprocess.run(argv, capture_output=True, text=True, timeout=_FETCH_TIMEOUT, check=False)
+            # From the top folder: `-m` imports from the folder one stands in first.
+            done = subprocess.run(argv, capture_output=True, text=True, timeout=_FETCH_TIMEOUT, check=False, cwd="/")
             detail = done.stderr.strip()[-300:]
         except (OSError, subprocess.TimeoutExpired) as error:
             detail = type(error).__name__
