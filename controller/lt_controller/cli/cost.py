@@ -31,7 +31,7 @@ _HOSTS_SHOWN = 3
 
 @click.command()
 @click.option("--by", type=click.Choice(BY), default="host", show_default=True, help="a line for each of these")
-@click.option("--host", metavar="NAME", help="of this host alone")
+@click.option("--host", metavar="HOST", help="of this host alone")
 @click.option("--since", metavar="TIME", help="from then on: 2026-11-21, 2026-11-21T08:00, or 2d, 12h ago")
 @click.option("--until", metavar="TIME", help="up to then, in the same form")
 @click.option("--plot", "draw", is_flag=True, help="draw the cost of each day, and how busy the hosts were")

@@ -13,7 +13,7 @@ from .output import emit_json, emit_table
 
 @click.command()
 @click.option("-n", "--last", default=50, show_default=True, type=click.IntRange(1), help="how many of the newest")
-@click.option("--host", metavar="NAME", help="of jobs on this host alone")
+@click.option("--host", metavar="HOST", help="of jobs on this host alone")
 @click.option("--job", "ref", metavar="JOB", help="of this job alone")
 @json_option
 def events(last: int, host: str | None, ref: str | None, as_json: bool) -> int:

@@ -56,7 +56,7 @@ def ls(as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="HOST")
 @json_option
 def show(name: str, as_json: bool) -> int:
     """All that is known of one host: its settings, how it answers, what the last look found."""
@@ -90,7 +90,7 @@ def show(name: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="HOST...")
 @click.option("--force", is_flag=True, help="even if jobs run or wait there, or others go through it")
 def rm(names: tuple[str, ...], force: bool) -> int:
     """Forget hosts. Nothing on them is touched."""

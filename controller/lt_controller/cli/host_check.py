@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[HOST]...")
 @json_option
 def check(names: tuple[str, ...], as_json: bool) -> int:
-    """Log in, look around, and say what is fit for training and what to do about the rest. Without NAME: all hosts.
+    """Log in, look around, and say what is fit for training and what to do about the rest. Without HOST: all of them.
 
     Exit code 1 if something keeps a host from training, 3 if one can't be reached.
     """

@@ -11,7 +11,7 @@ from .output import note
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="HOST...")
 @click.option("--remember", is_flag=True, help="keep the password in this system's keyring, too")
 @click.option("--forget", is_flag=True, help="forget what was answered, in memory and in the keyring")
 @click.option("--install-key", is_flag=True, help="then put our public key there, so that nothing is asked again")

@@ -128,7 +128,7 @@ def add(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="HOST")
 @click.option("--address", metavar="[USER@]ADDRESS[:PORT]", help="where it is now")
 @click.option("--user", help="the login name")
 @click.option("--port", type=click.IntRange(1, 65535))
@@ -157,7 +157,7 @@ def edit(
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="HOST")
 @_confirming
 def trust(name: str, accept_new: bool, fingerprint: str | None) -> int:
     """Show the key of a host and, after asking, accept it in place of the one known before."""

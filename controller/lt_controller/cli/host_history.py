@@ -17,10 +17,10 @@ from .output import emit_json, emit_table
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="HOST")
 @json_option
 def history(name: str, as_json: bool) -> int:
-    """What NAME is and was: hardware, driver, provider, price, end of lease; a line for each time something changed.
+    """What HOST is and was: hardware, driver, provider, price, end of lease; a line for each time something changed.
 
     Also of a host that you have removed: what it cost still counts.
     """

@@ -13,10 +13,10 @@ from .output import ago, emit, emit_json, emit_table, note
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="HOST")
 @json_option
 def top(name: str, as_json: bool) -> int:
-    """The processes of NAME: those of our jobs, those that use a GPU, and the largest of the rest."""
+    """The processes of HOST: those of our jobs, those that use a GPU, and the largest of the rest."""
     with Client() as client:
         found = client.holdings(name, disk=False)
     if as_json:
@@ -45,10 +45,10 @@ def top(name: str, as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="HOST")
 @json_option
 def disk(name: str, as_json: bool) -> int:
-    """What of ours lies on NAME: environments, data, jobs, agents, with the largest of each first."""
+    """What of ours lies on HOST: environments, data, jobs, agents, with the largest of each first."""
     with Client() as client:
         found = client.holdings(name)
     if as_json:

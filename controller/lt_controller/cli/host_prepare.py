@@ -52,7 +52,7 @@ def _line(what: str, done: int, total: int) -> str:
 def prepare(host: str, recipe: str, overrides: tuple[str, ...], as_json: bool) -> int:
     """Send HOST all that RECIPE needs: packages for its platform, uv, the model, the data. For hosts without internet.
 
-    From then on the host counts as offline (lt host edit HOST --unset offline takes that back): lt submit builds from
+    From then on the host counts as offline (lt host edit HOST --online takes that back): lt submit builds from
     what was sent. Repeat it with the same or another recipe at any time; what is there is not sent again.
     """
     progress = _Progress()

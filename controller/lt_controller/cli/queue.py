@@ -20,7 +20,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 @click.argument("number", type=int, metavar="N")
 @json_option
 def priority(ref: str, number: int, as_json: bool) -> int:
-    """Put a waiting JOB earlier (N above 0) or later (below 0) in its host's line; 0 is usual.
+    """Move a waiting JOB up (N above 0) or down (below 0) its host's queue; 0 is usual.
 
     A point counts as a day's earlier arrival, so that no job waits for ever. Of a running job it counts for its
     retries.

@@ -48,7 +48,7 @@ def ls(as_json: bool) -> int:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="RECIPE")
 def show(name: str) -> int:
     """The text of a gallery recipe, comments and all."""
     from lt_recipes.loading import recipe_text
@@ -62,7 +62,7 @@ def show(name: str) -> int:
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", metavar="RECIPE")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--host", metavar="HOST", help="also against this host: precision, memory, disk")
 @json_option
@@ -107,9 +107,9 @@ def _show(file: str, found: Review) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", metavar="RECIPE")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option("--host", default="local", show_default=True, help="where to run it")
+@click.option("--host", metavar="HOST", default="local", show_default=True, help="where to run it")
 def test(name: str, overrides: tuple[str, ...], host: str) -> int:
     """Train a recipe (a file or a gallery name) for a few steps with a tiny model on the CPU: does it run at all?
 

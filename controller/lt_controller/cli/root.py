@@ -31,7 +31,7 @@ COMMANDS = {
     "wait": ("jobs", "wait", "wait until jobs have ended"),
     "stop": ("control", "stop", "save, end, and prove that nothing is left running"),
     "pause": ("control", "pause", "as stop, to be resumed later; frees the GPU"),
-    "priority": ("queue", "priority", "put a waiting job earlier or later in its host's line"),
+    "priority": ("queue", "priority", "move a waiting job up or down its host's queue"),
     "resume": ("control", "resume", "go on from the newest checkpoint, or from any"),
     "save": ("control", "save", "make a checkpoint now"),
     "pull": ("control", "pull", "bring checkpoints home now"),
@@ -51,14 +51,25 @@ COMMANDS = {
     "stats": ("stats", "stats", "success, waiting and speed of past jobs, by host and recipe"),
     "data": ("data", "data", "the snapshots of data and code, and the hosts that have them"),
     "controller": ("controller", "controller", "the background process: run, start, status, stop"),
-    "doctor": ("doctor", "doctor", "what is fit on this machine, and what is not"),
+    "doctor": ("doctor", "doctor", "check this machine: what is there, what is missing, what to do"),
     "demo": ("demo", "demo", "train a tiny model for real, end to end, on this machine"),
+}
+
+SECTIONS = {
+    "First steps": ("demo", "doctor", "host", "recipe", "estimate"),
+    "Jobs": ("submit", "run", "ps", "show", "logs", "metrics", "compare", "events", "wait"),
+    "What can be done to a job": ("stop", "pause", "resume", "save", "pull", "priority", "rm"),
+    "Many jobs": ("sweep", "pipeline"),
+    "On the host": ("ssh", "forward", "data", "gc", "drain"),
+    "Costs, records, recovery": ("cost", "stats", "audit", "recover", "adopt"),
+    "This machine": ("secret", "notify", "controller"),
 }
 
 
 @click.group(
     cls=LazyGroup,
     table=COMMANDS,
+    sections=SECTIONS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )

@@ -148,6 +148,8 @@ def _chosen(template: str, params: Mapping[str, Any]) -> str:
 
     def part(match: re.Match[str]) -> str:
         names = _FIELD.findall(match.group(1))
+        if not names:  # brackets of a command or of a recipe: labtrain[train], secrets: [NAME]
+            return match.group(0)
         return match.group(1) if all(params.get(name) not in (None, "", [], ()) for name in names) else ""
 
     return _OPTIONAL.sub(part, template)

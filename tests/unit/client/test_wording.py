@@ -113,6 +113,12 @@ def test_a_part_in_brackets_goes_with_its_field() -> None:
     assert fill("[{list}]", {"list": []}) == "" and fill("{list}", {"list": ["a", "b"]}) == "a, b"
 
 
+def test_brackets_without_a_field_are_part_of_the_command() -> None:
+    said = say(LtError("demo_needs_training", missing=["torch"], python="python3"), "en")
+    assert said.next == "pip install 'labtrain[train]', or: make demo"
+    assert "secrets: [NAME]" in say(LtError("no_secrets", job="j"), "en").next
+
+
 def test_braces_and_brackets_in_a_value_stay_text() -> None:
     assert fill("{x}", {"x": "{y} [z] {0.__class__}"}) == "{y} [z] {0.__class__}"
 

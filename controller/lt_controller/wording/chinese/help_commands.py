@@ -1,0 +1,107 @@
+"""`lt --help` 的标题与命令列表：英文原文与中文的对照。"""
+
+from __future__ import annotations
+
+COMMANDS: dict[str, str] = {
+    "Usage:": "用法：",
+    "Options": "选项",
+    "Commands": "命令",
+    "First steps": "开始使用",
+    "Jobs": "任务",
+    "What can be done to a job": "控制任务",
+    "Many jobs": "多个任务",
+    "On the host": "主机上",
+    "Costs, records, recovery": "费用、记录与恢复",
+    "This machine": "本机",
+    "the machines to train on: add, connect, ls, show, check, edit, rm …": (
+        "训练用的主机：添加、登录、列出、检查、修改 …"
+    ),
+    "train by a recipe on a host": "在主机上按配方训练",
+    "run your own script on a host, with the folder you stand in": "带着当前文件夹，在主机上运行你自己的脚本",
+    "stages that follow each other, from a file: run, show, resume …": "按文件依次运行的多个阶段：run、show、resume …",
+    "one recipe or script with many values: run, ls, show, wait, stop, resume": (
+        "超参搜索：同一配方或脚本尝试多组取值：run、ls、show、wait、stop、resume"
+    ),
+    "the jobs, and how far they are": "任务及其进度",
+    "all that is known of one job": "一个任务的全部信息",
+    "what a job printed; -f follows it": "任务的输出；-f 持续显示",
+    "a job's values: loss, learning rate, memory …; --plot draws them": "任务的指标：损失、学习率、显存 …；--plot 画图",
+    "jobs side by side: recipes, steps, values": "并排比较任务：配方、步数、指标",
+    "what happened, over all jobs": "所有任务发生过的事件",
+    "wait until jobs have ended": "等待任务结束",
+    "save, end, and prove that nothing is left running": "保存、结束，并确认没有进程残留",
+    "as stop, to be resumed later; frees the GPU": "同 stop，释放 GPU，以后可恢复",
+    "move a waiting job up or down its host's queue": "调整等待中的任务在主机队列里的先后",
+    "go on from the newest checkpoint, or from any": "从最新的（或任一）检查点继续",
+    "make a checkpoint now": "现在就保存一个检查点",
+    "bring checkpoints home now": "现在就取回检查点",
+    "get a host ready to be given back: finish or save, bring everything home": (
+        "准备归还主机：运行完或保存，并取回一切"
+    ),
+    "what takes space on a host, and deleting what is safe to": "主机上什么占空间，并删除可以安全删除的",
+    "forget an ended job and delete its files on the host": "忘记已结束的任务，并删除它在主机上的文件",
+    "know again what is on a host, or what came home, when the database is gone": (
+        "数据库丢失后，从主机或已取回的内容恢复"
+    ),
+    "take over a job from another laptop": "接管另一台电脑的任务",
+    "a shell on a host or in a job's folder, or one command there": "在主机上或任务文件夹里打开命令行，或运行一条命令",
+    "a port of a job's host on this machine: TensorBoard, a served model": (
+        "把任务主机的端口转到本机：TensorBoard、模型服务"
+    ),
+    "the memory that a recipe takes, and whether a host's GPU has it": "配方需要多少显存，主机的 GPU 够不够",
+    "the gallery, and recipes of yours: ls, show, check, new": "自带的配方和你的配方：ls、show、check、new",
+    "tokens that jobs need, in the system's keyring: set, ls, rm, give": (
+        "任务需要的令牌，存于系统钥匙串：set、ls、rm、give"
+    ),
+    "be told by desktop, Slack, Feishu, DingTalk or a command: ls, test": (
+        "通过桌面、Slack、飞书、钉钉或命令得到通知：ls、test"
+    ),
+    "who did what, when, by which command; --verify": "谁在何时用哪条命令做了什么；--verify",
+    "what hosts, jobs and weeks have cost, and what was idle": "主机、任务、每周的费用，以及空闲的部分",
+    "success, waiting and speed of past jobs, by host and recipe": "以往任务的成功率、等待和速度，按主机和配方",
+    "the snapshots of data and code, and the hosts that have them": "数据和代码的快照，以及哪些主机上有",
+    "the background process: run, start, status, stop": "后台进程：run、start、status、stop",
+    "check this machine: what is there, what is missing, what to do": "检查本机：有什么、缺什么、怎么办",
+    "train a tiny model for real, end to end, on this machine": "在本机从头到尾真实训练一个极小的模型",
+    "add a host: shows its key and asks, logs in once, looks around": "添加主机：出示密钥并询问，登录一次，查看情况",
+    "take over hosts from ~/.ssh/config": "从 ~/.ssh/config 导入主机",
+    "the hosts and how they answer": "主机及其连接情况",
+    "all that is known of one host": "一台主机的全部信息",
+    "what it was, on which terms, from when until when": "它的硬件和租用条件，从何时到何时",
+    "its processes, ours marked: who uses the GPUs and the memory": "它的进程（标出 lt 的）：谁在用 GPU 和内存",
+    "what of ours lies there: environments, data, jobs": "lt 在那里存了什么：环境、数据、任务",
+    "what is fit for training, and what to do about the rest": "能否用于训练，不行的怎么办",
+    "log in where a host asks for a password or a code": "登录要求密码或验证码的主机",
+    "change a host's settings": "修改主机的设置",
+    "send a host without internet all that a recipe needs": "向不能上网的主机发送配方所需的一切",
+    "accept a host's (changed) key": "接受主机（已改变）的密钥",
+    "give a host up for good, and go on elsewhere": "彻底放弃一台主机，在别处继续",
+    "forget a host": "忘记一台主机",
+    "run a file of stages": "运行一个阶段文件",
+    "the pipelines, and how far they are": "流水线及其进度",
+    "the graph of one, with the state of every stage": "一条流水线的图，含各阶段状态",
+    "run what has not succeeded; --file takes the file as it is now": "运行未成功的部分；--file 按文件现在的内容",
+    "submit nothing more, and stop what runs": "不再提交，并停止正在运行的",
+    "forget one; its jobs stay": "忘记一条流水线；它的任务仍在",
+    "start the sweep of a recipe over one host or several": "在一台或多台主机上开始配方的超参搜索",
+    "the sweeps, and how far they are": "超参搜索及其进度",
+    "the trials as a table and a plot, and the best of them": "各次试验的表与图，以及最好的一次",
+    "wait until a sweep is over": "等待超参搜索结束",
+    "begin no more trials, and stop those under way": "不再开始新的试验，并停止进行中的",
+    "go on after a stop, or with what has failed": "停止之后继续，或重做失败的",
+    "the channels, and what they were told lately": "通知渠道，以及最近的通知",
+    "tell a channel (or all) something now": "现在就给一个（或全部）渠道发一条",
+    "the gallery": "自带的配方",
+    "a recipe's text": "一个配方的原文",
+    "every problem of a recipe and its data, with file and line": "配方及其数据的每个问题，含文件和行号",
+    "run a recipe on a tiny model, for a minute, on this machine": "在本机用极小的模型试跑配方，约一分钟",
+    "a recipe of your own, for your model, data and host": "为你的模型、数据和主机写一个配方",
+    "put one into the system's keyring": "把一个令牌存入系统钥匙串",
+    "the names of those in the keyring; never a value": "钥匙串中各令牌的名字，从不显示值",
+    "take one out of the keyring": "从钥匙串中去掉一个",
+    "give a waiting job its secrets again": "把机密值再次交给等待中的任务",
+    "in the foreground, until Ctrl-C": "在前台运行，直到 Ctrl-C",
+    "in the background; any command that needs it does this": "在后台启动；需要它的命令会自动启动它",
+    "its pid, hosts, connections, and what it is doing": "它的进程号、主机、连接，以及正在做什么",
+    "make it leave; jobs on the hosts go on": "让它退出；主机上的任务继续运行",
+}
