@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.agent_host import gone
 from support.laptop import Laptop, processes_under
 from support.sshd import SshHost, find_sshd, make_host
 from support.wait import until
@@ -28,10 +29,10 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
         told = "\n".join(f"{p.pid} {p.status()} {p.cmdline()}" for p in _left(tmp_path, laptop))
         raise AssertionError(f"left running:\n{told}") from None
     finally:
-        left = _left(tmp_path, laptop)
+        left = _living(tmp_path, laptop)
         for process in left:
             process.kill()
-        psutil.wait_procs(left, timeout=20)
+        until(lambda: all(gone(process.pid) for process in left), 20, "what was killed is dead")
 
 
 @pytest.fixture
@@ -64,8 +65,29 @@ def end_jobs(folder: Path) -> None:
 
 
 def _left(folder: Path, laptop: Laptop) -> list[psutil.Process]:
-    sshd = [p for p in processes_under(folder) if "sshd" in p.name()]
-    return [p for p in {*processes_under(folder), *laptop.processes()} if p not in sshd]
+    """What ought to have ended. A dispatcher without a job waits some seconds for another: it may be there still."""
+    return [process for process in _living(folder, laptop) if not _is_idle_dispatcher(process)]
+
+
+def _living(folder: Path, laptop: Laptop) -> list[psutil.Process]:
+    """All processes of the laptop and its hosts but the sshd, which their fixtures end."""
+    found = {*processes_under(folder), *laptop.processes()}
+    return [process for process in found if not any("sshd" in word for word in _words(process)[:1])]
+
+
+def _is_idle_dispatcher(process: psutil.Process) -> bool:
+    try:
+        return "dispatch" in _words(process)[1:] and not process.children()
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _words(process: psutil.Process) -> list[str]:
+    """The command line; empty for a process that has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return []
 
 
 def _environ(process: psutil.Process) -> dict[str, str]:

@@ -14,7 +14,7 @@ import psutil
 import pynvml
 import watchdog
 
-from lt_agent import leases, locks, procs
+from lt_agent import dispatcher, leases, locks, procs
 from lt_agent.protocol.files import read_json
 from lt_agent.protocol.paths import AttemptPaths, HostRoot, LeaseDir
 from lt_agent.protocol.records import JobSpec
@@ -51,6 +51,21 @@ class AgentHost:
     def python(self, script: str, **fields: Any) -> AttemptPaths:
         """Starts a job that runs a Python script."""
         return self.start(sys.executable, "-c", script, **fields)
+
+    def gated(self, gate: Path, *then: str, **fields: Any) -> AttemptPaths:
+        """Starts a job that runs until the file `gate` is there, then the command `then`."""
+        return self.start("sh", "-c", 'until [ -e "$0" ]; do sleep 0.02; done; "$@"', str(gate), *then, **fields)
+
+    def dispatch_here(self) -> None:
+        """Starts a dispatcher forked from this process: what a test has patched holds in it and in its supervisors."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                dispatcher.main({"root": str(self.root.path), "lease-dir": str(self.lease.path)})
+            finally:
+                os._exit(0)
+        os.waitpid(pid, 0)  # it has daemonised
+        until(lambda: dispatcher_pid(self.lease), 10, "the dispatcher")
 
     def spec(self, *argv: str, **fields: Any) -> JobSpec:
         """A command's spec, with small numbers where real ones would be minutes."""
@@ -97,8 +112,8 @@ def ended(attempt: AttemptPaths, timeout: float = 30.0) -> dict[str, Any]:
 
 
 def running(attempt: AttemptPaths, timeout: float = 30.0) -> int:
-    """The worker's pid, as soon as it runs."""
-    until(lambda: states(attempt)[-1:] == ["running"], timeout, f"running: {events(attempt)}")
+    """The worker's pid, as soon as it runs (or ran: a short job may have ended meanwhile)."""
+    until(lambda: "running" in states(attempt), timeout, f"{attempt.path} runs")
     return int(next(e["params"]["pid"] for e in events(attempt) if e["params"].get("state") == "running"))
 
 

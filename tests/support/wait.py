@@ -18,9 +18,23 @@ def until(check: Callable[[], T], timeout: float = 30.0, what: str = "") -> T:
     timeout *= PATIENCE
     deadline = time.monotonic() + timeout
     while True:
+        began = time.monotonic()
         value = check()
         if value:
             return value
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             raise AssertionError(f"not within {timeout} s: {what or check}; last value {value!r}")
+        # A check that looks through all processes must not take the processor from what it waits for.
+        time.sleep(max(0.02, now - began))
+
+
+def stays(check: Callable[[], object], seconds: float, what: str = "") -> None:
+    """Fails if `check()` is false at any moment of the next `seconds`: for what must not come, however long one waits.
+
+    A busy machine makes this no stricter, only a quiet one can fail it: so the time is not multiplied.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert check(), f"within {seconds} s: {what or check}"
         time.sleep(0.02)

@@ -188,7 +188,7 @@ def test_a_checkpoint_that_is_not_whole_is_not_resumed(host: AgentHost) -> None:
 
 
 def test_a_long_job_is_sampled(host: AgentHost) -> None:
-    attempt = host.start("sleep", "60")
+    attempt = host.start("sleep", "600")
     running(attempt)
     line = json.loads(until(lambda: attempt.samples.exists() and attempt.samples.read_text(), 20).splitlines()[0])
     assert line["sys/rss"] > 0
@@ -198,8 +198,9 @@ def test_a_long_job_is_sampled(host: AgentHost) -> None:
 
 def test_a_gpu_that_cannot_be_measured_hurts_nobody(host: AgentHost) -> None:
     leases.write_slots(host.lease, 1, ["GPU-00000000-0000-0000-0000-000000000000"])
-    attempt = host.start("sleep", "60", gpus=1)
+    attempt = host.start("sleep", "600", gpus=1)
     running(attempt)
     until(lambda: attempt.samples.exists(), 20)
-    assert events(attempt, "samples_unavailable")[0]["params"]["what"] == "gpu"
+    (event,) = until(lambda: events(attempt, "samples_unavailable"))
+    assert event["params"]["what"] == "gpu"
     assert states(attempt)[-1] == "running"

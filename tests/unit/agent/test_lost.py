@@ -80,14 +80,14 @@ def test_a_slot_is_not_given_away_under_a_survivor(host: AgentHost) -> None:
 
 
 def test_a_living_supervisor_is_never_judged(host: AgentHost) -> None:
-    attempt = host.start("sleep", "60")
+    attempt = host.start("sleep", "600")
     pid = running(attempt)
     assert judge.judge_all(host.root, host.lease, host.bundle) == []
     assert not gone(pid)
 
 
 def test_an_attempt_of_another_machine_is_never_judged(host: AgentHost, tmp_path: Path) -> None:
-    attempt = host.start("sleep", "60")
+    attempt = host.start("sleep", "600")
     pid = running(attempt)
     kill_dispatcher(host)
     kill_supervisor(attempt)

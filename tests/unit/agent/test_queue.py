@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lt_agent import dispatcher, judge, leases, locks, procs, tickets
+from lt_agent import judge, leases, locks, procs, tickets
 from lt_agent.machine import machine_id, open_lease_dir
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import read_json
@@ -33,8 +33,9 @@ from support.agent_host import (
 from support.wait import until
 
 
-def test_starting_twice_is_one_job(host: AgentHost) -> None:
-    spec = host.spec("sh", "-c", "echo ran; sleep 1")
+def test_starting_twice_is_one_job(host: AgentHost, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    spec = host.spec("sh", "-c", 'echo ran; until [ -e "$0" ]; do sleep 0.02; done', str(gate))
     attempt = host.root.attempt(spec.job, 1)
     threads = [threading.Thread(target=start, args=(host.root, host.lease, spec, host.bundle)) for _ in range(4)]
     for thread in threads:
@@ -43,6 +44,7 @@ def test_starting_twice_is_one_job(host: AgentHost) -> None:
         thread.join()
     running(attempt)
     assert start(host.root, host.lease, spec, host.bundle)["state"] == "running"
+    gate.touch()
     ended(attempt)
     assert start(host.root, host.lease, spec, host.bundle)["state"] == "succeeded"
     assert log(attempt) == "ran\n"
@@ -61,7 +63,7 @@ def test_a_start_cut_after_its_spec_is_repaired_by_the_judge(host: AgentHost, mo
 
 
 def test_a_ticket_whose_agent_was_deleted_is_served_by_the_dispatchers_own(host: AgentHost, tmp_path: Path) -> None:
-    blockers = [host.start("sleep", "60") for _ in range(2)]
+    blockers = [host.start("sleep", "600") for _ in range(2)]
     for attempt in blockers:
         running(attempt)
     other = make_bundle(tmp_path / "other")
@@ -75,7 +77,6 @@ def test_a_ticket_whose_agent_was_deleted_is_served_by_the_dispatchers_own(host:
 def test_a_supervisor_that_cannot_begin_is_tried_seldom_then_given_up(
     host: AgentHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The dispatcher of this test is this process's child: what is patched here holds in it."""
     broken = tmp_path / "broken"
     broken.mkdir()
     tries = tmp_path / "tries"
@@ -85,11 +86,7 @@ def test_a_supervisor_that_cannot_begin_is_tried_seldom_then_given_up(
     with monkeypatch.context() as patch:
         patch.setattr("lt_agent.start.ensure_dispatcher", lambda *_: None)
         start(host.root, host.lease, spec, broken)
-    if os.fork() == 0:
-        try:
-            dispatcher.main({"root": str(host.root.path), "lease-dir": str(host.lease.path)})
-        finally:
-            os._exit(0)
+    host.dispatch_here()
     outcome = ended(host.root.attempt(spec.job, 1))
     assert (outcome["state"], outcome["reason"]) == ("failed", "no_supervisor")
     assert tries.read_text() == "xx"
@@ -97,7 +94,7 @@ def test_a_supervisor_that_cannot_begin_is_tried_seldom_then_given_up(
 
 def test_another_machine_queues_no_attempt_that_waits_here(host: AgentHost, tmp_path: Path) -> None:
     """A home on NFS: the other machine sees the folder, has no ticket for it, and must leave it alone."""
-    blockers = [host.start("sleep", "60") for _ in range(2)]
+    blockers = [host.start("sleep", "600") for _ in range(2)]
     for attempt in blockers:
         running(attempt)
     waiting = host.start("true")
@@ -109,18 +106,18 @@ def test_another_machine_queues_no_attempt_that_waits_here(host: AgentHost, tmp_
 
 
 def test_first_come_first_served_also_for_the_one_that_wants_more(host: AgentHost, tmp_path: Path) -> None:
-    order = tmp_path / "order"
-    step = 'echo "$1" >> "$0"; sleep 0.3'
-    first = host.start("sh", "-c", step, str(order), "first")
-    running(first)
+    gate, order = tmp_path / "gate", tmp_path / "order"
+    running(host.gated(gate))
+    step = 'echo "$1" >> "$0"'
     jobs = [
         host.start("sh", "-c", step, str(order), "wide", gpus=2),
         host.start("sh", "-c", step, str(order), "narrow"),
         host.start("sh", "-c", step, str(order), "last", gpus=2),
     ]
+    gate.touch()
     for attempt in jobs:
         ended(attempt)
-    assert order.read_text().split() == ["first", "wide", "narrow", "last"]
+    assert order.read_text().split() == ["wide", "narrow", "last"]
 
 
 def test_never_more_jobs_than_slots(host: AgentHost, tmp_path: Path) -> None:
@@ -151,8 +148,9 @@ def test_the_dispatcher_leaves_when_all_is_done_and_comes_again(host: AgentHost)
     assert ended(host.start("true"))["state"] == "succeeded"
 
 
-def test_jobs_outlive_a_killed_dispatcher_and_the_next_takes_the_rest(host: AgentHost) -> None:
-    workers = [host.start("sleep", "2") for _ in range(2)]
+def test_jobs_outlive_a_killed_dispatcher_and_the_next_takes_the_rest(host: AgentHost, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    workers = [host.gated(gate) for _ in range(2)]
     pids = [running(attempt) for attempt in workers]
     waiting = [host.start("sh", "-c", "echo ran") for _ in range(3)]
     dispatcher = dispatcher_pid(host.lease)
@@ -161,22 +159,24 @@ def test_jobs_outlive_a_killed_dispatcher_and_the_next_takes_the_rest(host: Agen
     until(lambda: gone(dispatcher))
     assert not any(gone(pid) for pid in pids)
     ensure_dispatcher(host.root, host.lease, host.bundle)
+    gate.touch()
     for attempt in [*workers, *waiting]:
         assert ended(attempt)["state"] == "succeeded"
         assert states(attempt).count("running") == 1
 
 
-def test_the_last_supervisor_starts_a_dispatcher_if_its_own_was_killed(host: AgentHost) -> None:
-    workers = [host.start("sleep", "1") for _ in range(2)]
-    for attempt in workers:
+def test_the_last_supervisor_starts_a_dispatcher_if_its_own_was_killed(host: AgentHost, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    for attempt in [host.gated(gate) for _ in range(2)]:
         running(attempt)
     waiting = host.start("true")
     os.kill(the_dispatcher(host.lease), signal.SIGKILL)
+    gate.touch()
     assert ended(waiting)["state"] == "succeeded"
 
 
 def test_a_second_supervisor_refuses(host: AgentHost) -> None:
-    attempt = host.start("sleep", "60")
+    attempt = host.start("sleep", "600")
     running(attempt)
     first = read_json(attempt.supervisor)
     hear, tell = os.pipe()
@@ -198,7 +198,7 @@ def test_a_second_supervisor_refuses(host: AgentHost) -> None:
 
 def test_a_leftover_ticket_of_a_begun_attempt_starts_nothing(host: AgentHost) -> None:
     """The dispatcher was killed after the supervisor's claim and before the ticket's removal."""
-    attempt = host.start("sleep", "60")
+    attempt = host.start("sleep", "600")
     running(attempt)
     os.kill(the_dispatcher(host.lease), signal.SIGKILL)
     until(lambda: dispatcher_pid(host.lease) is None)
@@ -209,7 +209,7 @@ def test_a_leftover_ticket_of_a_begun_attempt_starts_nothing(host: AgentHost) ->
 
 
 def test_a_job_of_another_agent_version_is_supervised_by_its_own(host: AgentHost, tmp_path: Path) -> None:
-    running(host.start("sleep", "5"))  # keeps the dispatcher of the first version
+    running(host.start("sleep", "600"))  # keeps the dispatcher of the first version
     other = make_bundle(tmp_path / "agents" / "two")
     attempt = host.start("sh", "-c", "echo ran", bundle=other)
     assert ended(attempt)["state"] == "succeeded"
@@ -221,12 +221,12 @@ def test_the_dispatcher_carries_no_marker_of_the_job_that_started_it(
     host: AgentHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LT_JOB", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
-    running(host.start("sleep", "5"))
+    running(host.start("sleep", "600"))
     assert dispatcher_pid(host.lease) not in procs.marked("01ARZ3NDEKTSV4RRFFQ69G5FAV")
 
 
 def test_the_dispatcher_is_detached(host: AgentHost) -> None:
-    attempt = host.start("sleep", "60")
+    attempt = host.start("sleep", "600")
     running(attempt)
     for pid in (dispatcher_pid(host.lease), supervisor_pid(attempt)):
         assert pid is not None
@@ -269,7 +269,7 @@ def test_a_lease_is_held_by_whoever_inherited_it(host: AgentHost) -> None:
     grant = leases.try_take(host.lease, 2, 2)
     assert grant is not None
     assert leases.try_take(host.lease, 1, 2) is None
-    with subprocess.Popen(["sleep", "60"], pass_fds=grant.fds[:1]) as heir:
+    with subprocess.Popen(["sleep", "600"], pass_fds=grant.fds[:1]) as heir:
         grant.close()
         second = leases.try_take(host.lease, 1, 2)
         assert second is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lt_agent import procs
+from lt_agent import judge, procs
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import EnvPlan
 from lt_agent.protocol.ulid import new_ulid
@@ -94,14 +94,17 @@ def test_a_shell_that_dies_first_leaves_its_python_time_to_save(host: AgentHost)
 
 
 def test_a_worker_deaf_to_sigterm_is_killed_after_the_grace(host: AgentHost, monkeypatch: pytest.MonkeyPatch) -> None:
-    attempt = host.start("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done", stop_grace=0.5)
+    monkeypatch.setattr("lt_agent.stopping.KILL_AFTER", 1.0)
+    host.dispatch_here()
+    script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
+    attempt = host.start("sh", "-c", script, stop_grace=0.5, bundle=judge.bundle_folder())
     log_has(attempt, "ready")
     began = time.monotonic()
     request_stop(attempt, "stop")
     record = ended(attempt)
     assert record["killed"] == ["request", "sigterm", "sigkill"]
     assert record["signal"] == signal.SIGKILL
-    assert time.monotonic() - began >= KILL_AFTER
+    assert time.monotonic() - began >= 1.0
 
 
 def test_asking_again_hastens(host: AgentHost) -> None:
@@ -116,7 +119,7 @@ def test_asking_again_hastens(host: AgentHost) -> None:
 
 
 def test_a_stop_before_the_worker_starts_starts_none(host: AgentHost) -> None:
-    blocker = [host.start("sleep", "60") for _ in range(2)]
+    blocker = [host.start("sleep", "600") for _ in range(2)]
     for attempt in blocker:
         running(attempt)
     waiting = host.start("sh", "-c", "echo ran")
