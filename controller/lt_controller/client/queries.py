@@ -57,8 +57,11 @@ def unfinished(db: Reader) -> bool:
         " UNION ALL SELECT 1 FROM intents WHERE state IN ('pending', 'doing') LIMIT 1",
         live,
     )
-    # Asked for itself: a database that an older lt has left knows no pipelines.
-    return bool(found) or bool(db.rows("SELECT 1 FROM pipelines WHERE state IN ('running', 'stopping') LIMIT 1"))
+    # Asked for themselves: a database that an older lt has left does not know them.
+    return bool(found) or any(
+        db.rows(f"SELECT 1 FROM {table} WHERE state IN ('running', 'stopping') LIMIT 1")  # noqa: S608
+        for table in ("pipelines", "sweeps")
+    )
 
 
 def find_jobs(db: Reader, ref: str) -> list[Job]:
@@ -150,27 +153,19 @@ def events(db: Reader, job: str) -> list[Event]:
 
 def checkpoints(db: Reader, job: str) -> list[Checkpoint]:
     """The checkpoints of a job, in the order in which they were made."""
-    from .details import Checkpoint
-
     rows = db.rows("SELECT * FROM checkpoints WHERE job_id=? ORDER BY attempt, created_at, step", (job,))
-    return [
-        Checkpoint(
-            attempt=row["attempt"],
-            name=row["name"],
-            kind=row["kind"],
-            step=row["step"],
-            metric=row["metric"],
-            best=bool(row["best"]),
-            resumable=bool(row["resumable"]),
-            size=row["size"],
-            created_at=when(row["created_at"]),
-            host_state=row["host_state"],
-            pull_state=row["pull_state"],
-            path=Path(row["path"]) if row["path"] else None,
-            error=load(row["error"]),
-        )
-        for row in rows
-    ]
+    return [_checkpoint(row) for row in rows]
+
+
+def made_on(db: Reader, host: str) -> list[tuple[str, Checkpoint]]:
+    """(job, checkpoint) of all that attempts on a host have made, in order; those of other attempts lie elsewhere."""
+    rows = db.rows(
+        "SELECT c.* FROM attempts a JOIN jobs j ON j.id=a.job_id AND j.removed=0 AND j.adopted_by IS NULL"
+        " JOIN checkpoints c ON c.job_id=a.job_id AND c.attempt=a.attempt"
+        " WHERE a.host=? ORDER BY c.job_id, c.attempt, c.created_at, c.step",
+        (host,),
+    )
+    return [(row["job_id"], _checkpoint(row)) for row in rows]
 
 
 def transfers(db: Reader, job: str | None = None) -> list[Transfer]:
@@ -301,4 +296,24 @@ def _job(row: sqlite3.Row) -> Job:
         finished_at=when(row["finished_at"]),
         waits=load(row["waits"]),
         retry_at=when(row["retry_at"]),
+    )
+
+
+def _checkpoint(row: sqlite3.Row) -> Checkpoint:
+    from .details import Checkpoint
+
+    return Checkpoint(
+        attempt=row["attempt"],
+        name=row["name"],
+        kind=row["kind"],
+        step=row["step"],
+        metric=row["metric"],
+        best=bool(row["best"]),
+        resumable=bool(row["resumable"]),
+        size=row["size"],
+        created_at=when(row["created_at"]),
+        host_state=row["host_state"],
+        pull_state=row["pull_state"],
+        path=Path(row["path"]) if row["path"] else None,
+        error=load(row["error"]),
     )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
-from lt_agent.protocol.records import JobSpec, ResumeFrom, from_dict, to_dict
 
 from . import queries
 from .base import person
@@ -18,28 +16,13 @@ from .jobs import JobCalls
 from .models import as_dict
 
 if TYPE_CHECKING:
-    from .details import Checkpoint, HostInfo, Request
+    from lt_agent.protocol.records import JobSpec
+
+    from .details import Checkpoint, HostInfo, Leaving, Request
     from .models import Job
 
 # Their `host` is the one that the job leaves: another one would not help.
 FINAL = frozenset({"checkpoint_not_home", "input_stays_behind"})
-
-
-@dataclass(frozen=True)
-class Leaving:
-    """How far a host is from being free to go."""
-
-    host: str
-    alive: tuple[Job, ...] = ()  # jobs that run or wait there
-    missing: tuple[tuple[Job, Checkpoint], ...] = ()  # on the host alone
-    failed: tuple[tuple[Job, Checkpoint], ...] = ()  # of those, the ones whose pull has failed
-    home: int = 0  # checkpoints at home, verified
-    size: int = 0  # their bytes
-
-    @property
-    def may_go(self) -> bool:
-        """Nothing of ours is on it that is not at home."""
-        return not self.alive and not self.missing
 
 
 def is_between(job: Job) -> bool:
@@ -67,6 +50,8 @@ class MoveCalls(HostCalls, JobCalls):
         Raises LtError `job_not_resting`, `no_such_checkpoint`, `checkpoint_not_home`, `input_stays_behind`, and what a
         submit to that host raises.
         """
+        from lt_agent.protocol.records import JobSpec, ResumeFrom, from_dict, to_dict
+
         from ..freeze import data_manifest
         from .closing import check_open
         from .planning import check_room, environment, host_variables, known_facts
@@ -112,6 +97,8 @@ class MoveCalls(HostCalls, JobCalls):
 
         if not is_choice(to):
             return self.resume_on(ref, to, from_step, again=again), to
+        from lt_agent.protocol.records import JobSpec, from_dict
+
         from .placing import standing_for
 
         client: Any = self
@@ -174,31 +161,32 @@ class MoveCalls(HostCalls, JobCalls):
         return self._close(name, "")
 
     def bring_home(self, leaving: Leaving) -> None:
-        """Asks for what is on the host alone and on its way neither."""
-        jobs = {job.id: job for job, item in leaving.missing if item.pull_state not in ("pending", "pulling")}
-        asked = {request.job for job in jobs.values() for request in queries.open_requests(self._db, job.id)}
-        for job in jobs.values():
-            if job.resting and job.id not in asked:
-                self.pull(job.id)
+        """Asks for what is on the host alone and on its way neither; of a job that runs there, at its end."""
+        wanted: dict[str, list[str]] = {}
+        for job, item in leaving.missing:
+            if item.pull_state not in ("pending", "pulling") and (job.resting or job.host != leaving.host):
+                wanted.setdefault(job.id, []).append(item.name)
+        for ref, names in wanted.items():
+            if not any(request.kind == "pull" for request in queries.open_requests(self._db, ref)):
+                self.pull(ref, names)
 
     def leaving(self, name: str) -> Leaving:
         """How far the host is from being free to go, as it is known now. Raises LtError `no_such_host`."""
-        self.host(name)
-        here = [job for job in queries.jobs(self._db, all=True) if self._was_on(job, name)]
-        alive = tuple(job for job in here if job.host == name and not job.resting and not is_between(job))
-        missing, failed, home, size = [], [], 0, 0
-        for job in here:
-            for item in queries.checkpoints(self._db, job.id):
-                if item.pull_state == "pulled":
-                    home, size = home + 1, size + item.size
-                elif item.host_state == "present":
-                    missing.append((job, item))
-                    if item.pull_state == "failed":
-                        failed.append((job, item))
-        return Leaving(name, alive, tuple(missing), tuple(failed), home, size)
+        from .details import Leaving
 
-    def _was_on(self, job: Job, name: str) -> bool:
-        return job.host == name or any(one.host == name for one in queries.attempts(self._db, job.id))
+        self.host(name)
+        alive = tuple(job for job in queries.jobs(self._db, host=name) if not job.resting and not is_between(job))
+        missing, failed, home, size = [], [], 0, 0
+        jobs: dict[str, Job] = {}
+        for ref, item in queries.made_on(self._db, name):
+            if item.pull_state == "pulled":
+                home, size = home + 1, size + item.size
+            elif item.host_state == "present":
+                job = jobs[ref] = jobs.get(ref) or self.job(ref)
+                missing.append((job, item))
+                if item.pull_state == "failed":
+                    failed.append((job, item))
+        return Leaving(name, alive, tuple(missing), tuple(failed), home, size)
 
     def _close(self, name: str, word: str) -> HostInfo:
         self.host(name)
