@@ -28,6 +28,9 @@ class Connected:
     `home`: an LT_HOME other than the usual one. `progress` is called while a submit reads large data.
     """
 
+    asked_before = False
+    """Whether it submits what a person asked for earlier: hosts may have left the inventory since."""
+
     def __init__(self, home: Home | str | os.PathLike[str] | None = None, progress: Progress | None = None) -> None:
         self.progress: Progress = progress or _silent
         self.home = home if isinstance(home, Home) else Home(home)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -251,6 +251,16 @@ class JobCalls(Connected):
 
     def _confide_again(self, job: str) -> None:
         """Gives a job's secrets again before its next attempt (`SecretCalls`)."""
+
+    def _confide_ahead(self, work: str, names: Iterable[str]) -> None:
+        """Gives the controller what is known here of the secrets that a job, or all jobs of a pipeline or a sweep,
+        will ask for.
+        """
+        from .secret import found_of
+
+        found = found_of(sorted(names))
+        if found:
+            self._call("confide", job=work, values=found)
 
     def _control(self, kind: str, ref: str, grace: float | None) -> Request:
         job = self.job(ref)

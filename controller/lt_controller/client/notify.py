@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError
@@ -17,40 +15,10 @@ from .secret import SecretCalls
 
 if TYPE_CHECKING:
     from ..notify.config import Settings
+    from .channels import Delivery, NotifyChannel
 
 ENDS = ("succeeded", "failed", "stopped", "lost")  # what `end` in the file stands for
 _TEST_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class NotifyChannel:
-    """A channel of `config.toml`, and what came of it. Never an address or a key."""
-
-    name: str
-    to: str
-    on: tuple[str, ...]
-    only: Mapping[str, tuple[str, ...]]  # the patterns that hosts, recipes and jobs have to fit
-    secrets: tuple[str, ...]  # names
-    pending: int = 0  # what is still to be told
-    last_sent: datetime | None = None
-    error: Mapping[str, Any] | None = None  # of the newest that could not be told, if nothing was told since
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """Something that was told by a channel, or is to be told."""
-
-    time: datetime | None  # when it happened
-    kind: str
-    text: str
-    job: str
-    host: str
-    channel: str
-    state: str  # pending, sent, failed, dropped
-    tries: int
-    due_at: datetime | None
-    done_at: datetime | None
-    error: Mapping[str, Any] | None
 
 
 class NotifyCalls(SecretCalls):
@@ -58,6 +26,8 @@ class NotifyCalls(SecretCalls):
 
     def notify_channels(self) -> list[NotifyChannel]:
         """The channels of `config.toml`. Raises LtError `config_invalid`, `notify_invalid{path, problems}`."""
+        from .channels import NotifyChannel
+
         rows = self._db.rows(
             "SELECT channel, sum(state='pending') AS pending, max(CASE WHEN state='sent' THEN done_at END) AS sent,"
             " (SELECT error FROM deliveries e WHERE e.channel=d.channel ORDER BY e.notice DESC LIMIT 1) AS error"
@@ -82,6 +52,7 @@ class NotifyCalls(SecretCalls):
         """What was told, or is to be, oldest first; the `last` so many."""
         from ..notify.message import compose
         from ..store.notices import COLUMNS, notice_of
+        from .channels import Delivery
 
         rows = self._db.rows(
             "SELECT d.channel, d.state, d.tries, d.due_at, d.done_at, d.error,"  # noqa: S608
@@ -117,6 +88,15 @@ class NotifyCalls(SecretCalls):
             else:
                 found[one] = None
         return found
+
+    def set_secret(self, name: str, value: str) -> None:
+        """As `SecretCalls.set_secret`; what people could not be told for want of it is told now."""
+        from .socket import call
+
+        super().set_secret(name, value)
+        with contextlib.suppress(LtError):  # where no controller runs, the next one finds it in the keyring
+            if name in self._notify_settings().secrets:
+                call(self.home, "secrets_set", 10.0, names=[name])
 
     def _submitting(self, intent: Mapping[str, Any]) -> None:
         super()._submitting(intent)

@@ -74,15 +74,18 @@ def freeze_recipe(
 ) -> Order:
     """A recipe as it is now. `later`: names that `job:NAME` may stand for though there is no such job yet.
 
-    Raises LtError `bad_recipe{problems}`, `no_such_path`, `bad_dataset`.
+    Raises LtError `bad_recipe{problems}`, `no_such_path`, `bad_dataset`, `secret_in_plain{name}`.
     """
     from lt_recipes.paths import path_values, with_paths
+
+    from . import secret
 
     loaded, found, frozen = read_recipe(client, recipe, overrides, folder)
     value = with_paths(loaded, {item.key: str(item.path) for item in found})
     title = Path(recipe).stem if "/" in recipe or recipe.endswith((".yaml", ".yml")) else recipe
     data = {str(path): item.digest for path, item in frozen.items()}
     lasting = {key: item for key, item in value.items() if key not in _PATIENCE}
+    secret.check_not_plain(secret.found_of(loaded.secrets), value)  # before it is written down
     return Order(
         kind="recipe",
         title=title,
@@ -245,10 +248,13 @@ def submitted(client: Client, job: str) -> bool:
 
 
 def secrets_of(order: Order) -> tuple[str, ...]:
-    """The names of the secrets that the job will need."""
+    """The names of the secrets that the job will need; none of a recipe that is gone, which its submit will say."""
     if order.kind == "command":
         return order.secrets
-    value = json.loads(Path(order.recipe).read_bytes())
+    try:
+        value = json.loads(Path(order.recipe).read_bytes())
+    except FileNotFoundError:
+        return ()
     return tuple(value.get("secrets") or ())
 
 

@@ -20,8 +20,8 @@ from ..wording.exits import UNREACHABLE
 from . import orders
 from .details import Plan
 from .orders import Order
-from .pipelines import Pipeline, Stage, StagePlan
 from .planning import job_name
+from .stages import Pipeline, Stage, StagePlan
 from .submitting import is_choice
 from .wishing import Wishes
 
@@ -38,6 +38,11 @@ class MadeStage:
     needs: tuple[str, ...]
     order: Order
     plan: Plan | None = None
+
+    @property
+    def uses(self) -> frozenset[str]:
+        """The stages of which it takes what they have made."""
+        return frozenset(_stage_of(value) for value in self.order.uses.values())
 
 
 @dataclass(frozen=True)
@@ -56,18 +61,27 @@ class Made:
     def actions(self, known: Pipeline | None) -> dict[str, str]:
         """What is to be done with each stage; `known` is the pipeline as it was run before."""
         asked = {stage.name: stage.host for stage in self.stages}
-        before = {
-            stage.name: graph.Before(
-                "" if self._leaves(stage, asked.get(stage.name, "")) else stage.digest,
-                frozenset(stage.needs),
-                stage.state != "refused",
-                "" if stage.state in ("ready", "pending", "blocked") else stage.state,
-            )
-            for stage in (known.stages if known else ())
-        }
         digests = {stage.name: stage.order.digest for stage in self.stages}
         needs = {stage.name: stage.needs for stage in self.stages}
-        return graph.actions(before, digests, needs, states.SUCCEEDED)
+        old = known.stages if known else ()
+        lost = {stage.name for stage in old if self._leaves(stage, asked.get(stage.name, ""))}
+        while True:
+            before = {
+                stage.name: graph.Before(
+                    "" if stage.name in lost else stage.digest,
+                    frozenset(stage.needs),
+                    stage.state != "refused",
+                    "" if stage.state in ("ready", "pending", "blocked") else stage.state,
+                )
+                for stage in old
+            }
+            found = graph.actions(before, digests, needs, states.SUCCEEDED)
+            # What a removed job has made can be had no more: it is made again for a stage that is still to begin.
+            wanted = {name for stage in self.stages if found[stage.name] != graph.KEEP for name in stage.uses}
+            missed = {stage.name for stage in old if stage.gone and stage.name in wanted} - lost
+            if not missed:
+                return found
+            lost |= missed
 
     def plans(self, known: Pipeline | None) -> list[StagePlan]:
         """The actions, for people; stages that are in the file no more come last."""
@@ -112,10 +126,10 @@ class Made:
         return {"values": dict(self.params), "said": list(self.said), "on": self.on}
 
     def _leaves(self, stage: Stage, asked: str) -> bool:
-        """Whether what is left to do of the stage can't be done where its job is: a new one goes elsewhere."""
+        """Whether what is left to do of the stage can't be done by its job: it is gone, or was to go on elsewhere."""
         if stage.host is None or stage.state not in states.RESTING or stage.state == states.SUCCEEDED:
             return False
-        return stage.host not in self.hosts or (not is_choice(asked) and asked != stage.host)
+        return stage.gone or stage.host not in self.hosts or (not is_choice(asked) and asked != stage.host)
 
     def _row(self, stage: MadeStage, job: str) -> dict[str, Any]:
         return {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,72 +16,8 @@ from .database import Reader, load, when
 from .secret import SecretCalls
 
 if TYPE_CHECKING:
-    from .details import Plan, Request
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage as it stands. `state` is its job's, or one of `ready`, `pending`, `blocked` and `refused`."""
-
-    name: str
-    kind: str  # `recipe` or `command`
-    title: str  # the recipe's name, or the command
-    asked: str  # the host, or the choice of hosts
-    needs: tuple[str, ...]
-    state: str
-    job: str  # the id of the job that it is, or becomes
-    job_name: str
-    host: str | None = None  # where its job is
-    attempt: int | None = None
-    reason: str | None = None
-    message: str | None = None
-    exit_code: int | None = None
-    step: int | None = None
-    total_steps: int | None = None
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    error: Mapping[str, Any] | None = None  # why its submit was refused
-    waits: Mapping[str, Any] | None = None  # why it is not submitted yet
-    digest: str = ""
-    work: Mapping[str, Any] = field(default_factory=dict)  # an `orders.Order`
-
-
-@dataclass(frozen=True)
-class Pipeline:
-    """A pipeline as it stands. `state`: running, stopping, succeeded, failed or stopped."""
-
-    id: str
-    name: str
-    file: str
-    state: str
-    by: str
-    params: Mapping[str, Any]
-    created_at: datetime | None
-    finished_at: datetime | None
-    said: tuple[str, ...]  # of the parameters those that were given with the command: `NAME=VALUE`
-    on: str | None  # the host that was given with it
-    stages: tuple[Stage, ...]  # in an order in which they can run
-
-    @property
-    def alive(self) -> bool:
-        """It has not come to rest."""
-        return self.state in stored.GOING_ON
-
-    def stage(self, name: str) -> Stage:
-        """Raises KeyError."""
-        return next(stage for stage in self.stages if stage.name == name)
-
-
-@dataclass(frozen=True)
-class StagePlan:
-    """What would be done with a stage. `action`: see `lt_recipes.pipeline.graph.actions`."""
-
-    name: str
-    action: str  # keep, again, anew, wait; `gone` for one that is in the file no more
-    asked: str
-    needs: tuple[str, ...]
-    title: str
-    plan: Plan | None = None  # of its submit, as far as it can be said before the others have run
+    from .details import Request
+    from .stages import Pipeline, Stage, StagePlan
 
 
 class PipelineCalls(SecretCalls):
@@ -163,9 +97,6 @@ class PipelineCalls(SecretCalls):
             raise LtError("nothing_to_resume", name=known.name, state=known.state, file=known.file)
         wanted = made.params_of_resume(known, person())
         _check_not_plain(wanted)
-        for plan in plans:
-            if plan.action == "again":
-                self._confide_again(known.stage(plan.name).job)
         return self._ask_of(stored.RESUME, known.id, known.name, wanted), plans
 
     def stop_pipeline(self, ref: str) -> Request:
@@ -186,21 +117,13 @@ class PipelineCalls(SecretCalls):
         return self  # all of the client: what freezes and drafts wants more of it than this part has
 
     def _ask_of(self, kind: str, pipeline: str, name: str, params: dict[str, Any]) -> Request:
+        from .orders import Order, secrets_of
+
         found = params.get("stages") or ()
         told = {"pipeline": pipeline, "stages": {item["name"]: item.get("action", "anew") for item in found}}
-        for item in found:
-            self._confide_ahead(item)
+        to_do = [Order.from_json(item["work"]) for item in found if item.get("action") != "keep"]
+        self._confide_ahead(pipeline, {name for order in to_do for name in secrets_of(order)})
         return self._ask(kind, pipeline, {"name": name, "told": told, **params})
-
-    def _confide_ahead(self, stage: Mapping[str, Any]) -> None:
-        """Gives the controller the secrets of a job that it will submit later, as far as they are known here."""
-        from .orders import Order, secrets_of
-        from .secret import found_of
-
-        if stage.get("action", "anew") in ("anew", "wait"):
-            values = found_of(secrets_of(Order.from_json(stage["work"])))
-            if values:
-                self._call("confide", job=stage["job"], values=values)
 
     def _check_not_known(self, path: Path, made: Any) -> None:
         row = self.reader.row(
@@ -224,6 +147,8 @@ def _check_not_plain(wanted: Mapping[str, Any]) -> None:
 
 
 def _pipeline(db: Reader, row: Any) -> Pipeline:
+    from .stages import Pipeline
+
     given = load(row["params"]) or {}
     return Pipeline(
         id=row["id"],
@@ -279,6 +204,8 @@ def _begun(row: Any, job: Any) -> str:
 
 
 def _stage(row: Any, job: Any, needs: tuple[str, ...], state: str) -> Stage:
+    from .stages import Stage
+
     work = load(row["work"]) or {}
     begun = {} if job is None else {key: job[key] for key in _JOB.split(", ")}
     return Stage(
@@ -303,4 +230,5 @@ def _stage(row: Any, job: Any, needs: tuple[str, ...], state: str) -> Stage:
         waits=load(row["waits"]),
         digest=row["digest"],
         work=work,
+        gone=bool(begun.get("removed") or begun.get("adopted_by")),
     )

@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from .client import Client
     from .details import HostInfo, Plan
 
+AWAY = ("unreachable", "refused")
 FRESH = timedelta(minutes=2)  # a host seen longer ago is looked at again before it is chosen or passed over
 LOOK_SECONDS = 20.0  # for all of them together, side by side
+AWAY_SECONDS = 3.0  # for one that did not answer when it was last tried: a host that has come back answers at once
 LOOKERS = 16
 
 
@@ -63,15 +65,17 @@ def meant(client: Client, asked: str) -> list[HostInfo]:
     """The hosts that `asked` stands for. `any` is every one but `local`, which is asked for by its name.
 
     `any:gpu=a100,zone=eu`: with all these labels; `any:a100`, `any:label=a100`: with a label of this name or value.
+    Of several names those that have left the inventory are passed over where that was asked before they did.
     Raises LtError `no_such_host`, `no_host_meant{asked, labels}`.
     """
     hosts = {info.name: info for info in client.hosts()}
     if not (asked == ANY or asked.startswith(ANY + ":")):
         names = [name.strip() for name in asked.split(",") if name.strip()]
-        for name in names:
-            if name not in hosts:
-                raise LtError("no_such_host", host=name, near=near(name, list(hosts)))
-        return [hosts[name] for name in dict.fromkeys(names)]
+        there = [name for name in dict.fromkeys(names) if name in hosts]
+        unknown = [name for name in names if name not in hosts]
+        if unknown and not (client.asked_before and there):
+            raise LtError("no_such_host", host=unknown[0], near=near(unknown[0], list(hosts)))
+        return [hosts[name] for name in there]
     wanted = [part.strip() for part in asked[len(ANY) + 1 :].split(",") if part.strip()]
     found = [info for info in hosts.values() if info.name != "local" and _has(info.host.labels, wanted)]
     if not found:
@@ -93,7 +97,7 @@ def place(
     drafts: dict[str, Draft] = {}
     problems: dict[str, LtError] = {}
     for info in hosts:
-        if info.facts is None or info.state in ("unreachable", "refused"):
+        if info.facts is None or info.state in AWAY:
             continue
         try:
             drafts[info.name] = drafting(info.name)
@@ -142,15 +146,15 @@ def _has(labels: Mapping[str, str], wanted: Sequence[str]) -> bool:
 def _seen(client: Client, hosts: Sequence[HostInfo]) -> list[HostInfo]:
     """The hosts, those that have not been seen for a while looked at now, side by side."""
     now = clock.now()
-    old = [info.name for info in hosts if info.facts is None or info.last_seen is None or now - info.last_seen > FRESH]
+    old = [info for info in hosts if info.facts is None or info.last_seen is None or now - info.last_seen > FRESH]
     if old:
         client.controller_start()
 
-        def look(name: str) -> None:
+        def look(info: HostInfo) -> None:
             try:
-                client.probe(name, LOOK_SECONDS)
+                client.probe(info.name, LOOK_SECONDS if info.error is None else AWAY_SECONDS)
             except LtError as error:
-                failed[name] = error
+                failed[info.name] = error
 
         failed: dict[str, LtError] = {}
         with ThreadPoolExecutor(min(LOOKERS, len(old))) as pool:

@@ -6,13 +6,15 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError
 
 from . import queries
 from .jobs import JobCalls
+
+if TYPE_CHECKING:
+    from .details import Secret
 
 KEY = "secret:"  # before a secret's name in the keyring
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
@@ -21,20 +23,13 @@ _TAKEN = frozenset({"PATH", "HOME", "USER", "SHELL", "PWD", "IFS", "BASH_ENV", "
 _LONG_ENOUGH = 8  # letters from which a value is looked for where it must not stand
 
 
-@dataclass(frozen=True)
-class Secret:
-    """A name, and where its value would come from now."""
-
-    name: str
-    in_keyring: bool
-    in_environment: bool
-
-
 class SecretCalls(JobCalls):
     """The part of the client that speaks of secrets."""
 
     def secrets(self) -> list[Secret]:
         """Those that were put into the keyring."""
+        from .details import Secret
+
         return [Secret(name, True, name in os.environ) for name in self._named()]
 
     def set_secret(self, name: str, value: str) -> None:
@@ -91,7 +86,21 @@ class SecretCalls(JobCalls):
             pass  # the controller, which may have to be started for it, writes as well
         self._call("confide", job=job.id, values=found)
         self._wake(job.host)
+        self._give_the_others(job.id, found)
         return sorted(found)
+
+    def _give_the_others(self, job: str, found: dict[str, str]) -> None:
+        """All jobs of a pipeline or a sweep have the same secrets: who waits for them is served, and who comes."""
+        from ..store.confided import NEEDS_SECRET, WORK_OF
+
+        row = self._db.row(WORK_OF, (job,))
+        if row is None:
+            return
+        self._call("confide", job=row[0], values=found)
+        others = "SELECT DISTINCT host FROM jobs WHERE reason=?1 AND id IN (SELECT job_id FROM stages WHERE pipeline=?2"
+        others += " UNION ALL SELECT job_id FROM trials WHERE sweep_id=?2)"
+        for waiting in self._db.rows(others, (NEEDS_SECRET, row[0])):
+            self._wake(waiting["host"])
 
     def needed_secrets(self, names: Sequence[str]) -> tuple[str, ...]:
         """The names, once each of them is known to have a value here. Raises LtError `bad_secret_name`,
@@ -113,9 +122,7 @@ class SecretCalls(JobCalls):
 
     def _confide_again(self, job: str) -> None:
         """Before a resume: what is known here is given again; what is not, the job will wait for."""
-        found = found_of(self.secrets_of(job))
-        if found:
-            self._call("confide", job=job, values=found)
+        self._confide_ahead(job, self.secrets_of(job))
 
     def _named(self) -> list[str]:
         from lt_agent.protocol.files import read_json

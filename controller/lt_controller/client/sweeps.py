@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,67 +18,8 @@ from .jobs import JobCalls
 
 if TYPE_CHECKING:
     from .details import Plan, Request
+    from .trials import Sweep, Trial
     from .wishing import Wishes
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A trial as it stands. `state`: its job's while it is under way, else succeeded, failed, pruned or stopped."""
-
-    number: int
-    job: str  # the job's name
-    job_id: str
-    state: str
-    params: Mapping[str, Any]
-    value: float | None = None  # of the metric: the one that counts, or the newest of a trial under way
-    at: int | None = None  # the step of that value
-    kind: str | None = None  # `recipe` or `command`
-    host: str | None = None
-    step: int | None = None
-    total_steps: int | None = None
-    reason: str | None = None  # why its job ended as it did
-    message: str | None = None
-    exit_code: int | None = None
-    error: Mapping[str, Any] | None = None  # why its job could not be made
-    seconds: float = 0.0  # that it has run
-    pulled: bool = False  # something of it is at home, verified
-
-    @property
-    def over(self) -> bool:
-        """It has ended."""
-        return self.state in stored.OVER
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A sweep as it stands. `state`: running, stopping, stopped, done or failed."""
-
-    id: str
-    name: str
-    hosts: str  # as they were asked for
-    recipe: str
-    state: str
-    metric: str | None
-    direction: str
-    total: int  # trials in all
-    concurrency: int
-    keys: tuple[str, ...]  # what is swept
-    trials: tuple[Trial, ...]  # those that have begun
-    error: Mapping[str, Any] | None = None  # why it ended early, or why no trial can begin now
-    created_at: datetime | None = None
-    finished_at: datetime | None = None
-
-    @property
-    def alive(self) -> bool:
-        """It has not come to its end."""
-        return self.state in (stored.RUNNING, stored.STOPPING)
-
-    @property
-    def best(self) -> Trial | None:
-        """The best of the trials that ran to their end."""
-        found = [trial for trial in self.trials if trial.state == stored.SUCCEEDED and trial.value is not None]
-        pick = min if self.direction == "minimize" else max
-        return pick(found, key=lambda trial: trial.value or 0.0) if found else None
 
 
 class SweepCalls(JobCalls):
@@ -114,7 +53,7 @@ class SweepCalls(JobCalls):
         Every trial that can be is checked before it returns, and what is sent is fixed: recipe, folder, data.
         Raises LtError `no_sweep`, `optuna_missing`, and as `submit`.
         """
-        from .orders import check_not_plain
+        from .orders import check_not_plain, secrets_of
         from .planning import job_name
         from .sweeping import plan_sweep
 
@@ -127,6 +66,7 @@ class SweepCalls(JobCalls):
             raise LtError("name_taken", name=called)
         params = {"sweep": sweep, "name": called, "hosts": hosts, "recipe": plan.title, "plan": plan.to_json()}
         told = {"hosts": hosts, "recipe": plan.title, "trials": plan.total}
+        self._confide_ahead(sweep, secrets_of(plan.order))
         self.settle(self._ask("sweep", sweep, {**params, "told": told, "by": person()}), 30.0)
         row = self.reader.row("SELECT * FROM sweeps WHERE id=?", (sweep,))
         # A controller that is busy with other hosts will take it up: it is written down.
@@ -201,6 +141,7 @@ class SweepCalls(JobCalls):
         if not trials and len(sweep.trials) >= sweep.total:
             raise LtError("sweep_is_done", sweep=sweep.name)
         told = {"sweep": sweep.id, "name": sweep.name, "trials": [number for number, _ in trials]}
+        self._confide_ahead(sweep.id, self._secrets_of_sweep(sweep.id))
         return self._ask("sweep_resume", sweep.id, {**told, "trials": trials, "told": told, "by": person()})
 
     def wait_for_sweep(self, ref: str, timeout: float | None = None) -> Sweep:
@@ -233,7 +174,15 @@ class SweepCalls(JobCalls):
         done = [trial for trial in sweep.trials if trial.state == stored.SUCCEEDED]
         return importances(section, [Past(trial.params, value=trial.value) for trial in done])
 
+    def _secrets_of_sweep(self, sweep: str) -> tuple[str, ...]:
+        from .orders import Order, secrets_of
+
+        row = self.reader.row("SELECT plan FROM sweeps WHERE id=?", (sweep,))
+        return secrets_of(Order.from_json((load(row["plan"]) if row else {})["order"]))
+
     def _sweep(self, row: Any) -> Sweep:
+        from .trials import Sweep
+
         plan = load(row["plan"]) or {}
         section = plan.get("section") or {}
         metric = section.get("metric")
@@ -265,6 +214,8 @@ class SweepCalls(JobCalls):
         return [self._trial(row, metric, spent.get(row["job_id"], 0.0)) for row in rows]
 
     def _trial(self, row: Any, metric: str | None, seconds: float) -> Trial:
+        from .trials import Trial
+
         over = row["state"] in stored.OVER
         state = row["state"] if over or row["state"] == stored.PRUNING else row["job_state"] or "queued"
         value, at = row["value"], row["step"]

@@ -237,6 +237,10 @@ class Controller:
             if request.get("job") == FOR_NOTICES:
                 self._notifier.given(request["values"])
             return {}
+        if op == "secrets_set":
+            self._vault.forget(FOR_NOTICES, request["names"])
+            self._notifier.given(request["names"])
+            return {}
         if op == "notify_test":
             self._notifier.test(str(request.get("name")))
             return {}

@@ -69,6 +69,8 @@ class Inside(Client):
     for it on its host, as after a restart.
     """
 
+    asked_before = True
+
     def __init__(self, home: Home, handle: Handle) -> None:
         super().__init__(home)
         self._handle = handle

@@ -15,7 +15,7 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.ulid import is_ulid
 
 from .. import keychain
-from ..store import audit, jobs
+from ..store import audit, confided, jobs
 from ..store.writer import Writer
 from .link import BridgeLink
 
@@ -27,14 +27,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 
 
 class Vault:
-    """What was given for which job. Safe for several threads."""
+    """What was given for which job, or for all jobs of a pipeline or a sweep. Safe for several threads."""
 
     def __init__(self) -> None:
         self._kept: dict[str, tuple[dict[str, str], float]] = {}
         self._lock = threading.Lock()
 
     def give(self, job: Any, values: Any) -> None:
-        """Takes secrets of a job, which may be yet to come. Raises LtError `bad_request`."""
+        """Takes secrets of a job, a pipeline or a sweep, which may be yet to come. Raises LtError `bad_request`."""
         fits = isinstance(values, dict) and all(
             isinstance(name, str) and _NAME.match(name) and isinstance(value, str) for name, value in values.items()
         )
@@ -49,10 +49,19 @@ class Vault:
         """Whether there is anything."""
         return bool(self._kept)
 
-    def find(self, job: str, names: Sequence[str]) -> dict[str, str]:
-        """Those of the secrets that are known, here or in the keyring. The keyring may ask the person to unlock it."""
+    def forget(self, job: str, names: Collection[str]) -> None:
+        """Drops these of a job's: what the keyring has now goes before what was given earlier."""
         with self._lock:
-            known = dict(self._kept.get(job, ({}, 0.0))[0])
+            if job in self._kept:
+                kept, since = self._kept[job]
+                self._kept[job] = ({name: value for name, value in kept.items() if name not in names}, since)
+
+    def find(self, job: str, names: Sequence[str], work: str = "") -> dict[str, str]:
+        """Those of the secrets that are known: given for the job, or for the `work` it is part of, or in the keyring,
+        which may ask the person to unlock it.
+        """
+        with self._lock:
+            known = {**self._kept.get(work, ({}, 0.0))[0], **self._kept.get(job, ({}, 0.0))[0]}
         found = {}
         for name in names:
             value = known.get(name)
@@ -62,11 +71,11 @@ class Vault:
                 found[name] = value
         return found
 
-    def keep_only(self, jobs_alive: Collection[str]) -> None:
-        """Forgets the secrets of all other jobs, but those that may be about to be submitted."""
+    def keep_only(self, alive: Collection[str]) -> None:
+        """Forgets the secrets of all others, but those that may be about to be submitted."""
         with self._lock:
             for job, (_, since) in list(self._kept.items()):
-                if job not in (*jobs_alive, FOR_NOTICES) and time.monotonic() - since > EXPECTED:
+                if job not in alive and job != FOR_NOTICES and time.monotonic() - since > EXPECTED:
                     del self._kept[job]
 
 
@@ -82,7 +91,7 @@ class Confiding:
 
     def with_start(self, job: str, names: Sequence[str]) -> dict[str, Any]:
         """What goes along with a job's start."""
-        found = self._vault.find(job, names) if names else {}
+        found = self._find(job, names) if names else {}
         if found:
             self._note(job, found)
         return {"secrets": found} if found else {}
@@ -94,7 +103,7 @@ class Confiding:
         """
         for job, attempt, names in needing:
             due = self._given.get((job, attempt), 0.0)
-            found = self._vault.find(job, names) if time.monotonic() >= due else {}
+            found = self._find(job, names) if time.monotonic() >= due else {}
             if not found:
                 continue
             self._given[job, attempt] = time.monotonic() + AGAIN
@@ -106,6 +115,9 @@ class Confiding:
                 self._writer.run("jobs", jobs.note, job, attempt, self._host, error)
             else:
                 self._note(job, found)
+
+    def _find(self, job: str, names: Sequence[str]) -> dict[str, str]:
+        return self._vault.find(job, names, self._writer.read(confided.work_of, job))
 
     def _note(self, job: str, found: Collection[str]) -> None:
         self._writer.run("", _record, self._host, job, sorted(found))

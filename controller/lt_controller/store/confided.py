@@ -29,12 +29,23 @@ def needing(db: sqlite3.Connection, host: str) -> list[tuple[str, int, list[str]
 
 
 def with_a_use(db: sqlite3.Connection) -> set[str]:
-    """The jobs that may need their secrets: all that have not ended, or that a pipeline has yet to submit."""
+    """The ids for which secrets may be needed: of jobs that have not ended, of pipelines and sweeps that go on."""
     ended = sorted(states.ENDED)
     marks = ", ".join("?" * len(ended))
     rows = db.execute(
-        f"SELECT id FROM jobs WHERE removed=0 AND state NOT IN ({marks}) UNION SELECT s.job_id FROM stages s"  # noqa: S608
-        " JOIN pipelines p ON p.id=s.pipeline WHERE p.state='running' AND s.job_id NOT IN (SELECT id FROM jobs)",
+        f"SELECT id FROM jobs WHERE removed=0 AND state NOT IN ({marks})"  # noqa: S608
+        " UNION ALL SELECT id FROM pipelines WHERE state='running'"
+        " UNION ALL SELECT id FROM sweeps WHERE state='running'",
         ended,
     )
     return {row[0] for row in rows}
+
+
+WORK_OF = "SELECT pipeline FROM stages WHERE job_id=?1 UNION ALL SELECT sweep_id FROM trials WHERE job_id=?1 LIMIT 1"
+"""The pipeline or the sweep that a job is part of: what was given for that is every one of its jobs'."""
+
+
+def work_of(db: sqlite3.Connection, job: str) -> str:
+    """The id of what the job is part of; empty for a job of its own."""
+    row = db.execute(WORK_OF, (job,)).fetchone()
+    return row[0] if row is not None else ""

@@ -187,7 +187,7 @@ def _end_job(db: sqlite3.Connection, job: str, by: str) -> None:
     begins = "SELECT id FROM intents WHERE kind IN ('resume', 'relocate') AND job_id=? AND state='pending'"
     for (intent,) in db.execute(begins, (job,)).fetchall():
         intents.failed(db, intent, LtError("stopped_before_start", by=by))
-    row = db.execute("SELECT state FROM jobs WHERE id=? AND removed=0", (job,)).fetchone()
+    row = db.execute("SELECT state FROM jobs WHERE id=? AND removed=0 AND adopted_by IS NULL", (job,)).fetchone()
     submitted = db.execute("SELECT 1 FROM intents WHERE kind='submit' AND job_id=? AND state='pending'", (job,))
     if row[0] not in states.ENDED if row is not None else submitted.fetchone() is not None:
         _ask(db, "stop", job, {"grace": None, "by": by})

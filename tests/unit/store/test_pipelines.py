@@ -149,7 +149,8 @@ def test_secrets_are_kept_for_jobs_that_a_pipeline_has_yet_to_submit(store: Stor
     ended, coming = stage("a"), stage("b", "a")
     pipeline = begun(store, ended, coming)
     store.job("p-a", "succeeded", id=ended["job"])
-    assert confided.with_a_use(store.db) == {coming["job"]}
+    assert confided.with_a_use(store.db) == {pipeline}
+    assert confided.work_of(store.db, coming["job"]) == pipeline and confided.work_of(store.db, "other") == ""
     pipelines.settle(store.db, pipeline, "stopped")
     assert confided.with_a_use(store.db) == set()
 
