@@ -39,6 +39,8 @@ class SampleFleet:
             self.jobs.append(self._job(number))
         if jobs:
             self._details(self.jobs[0])
+        if hosts:
+            self._past(self.hosts[0])
         self.db.execute("COMMIT")
 
     def insert(self, table: str, **values: Any) -> None:
@@ -227,6 +229,25 @@ class SampleFleet:
             }
             rows += [(job, 1, name, n * 10, min(100.0, v) if "util" in name else v, when) for name, v in values.items()]
         self.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?,?,?,?,?,?)", rows)
+
+    def _past(self, host: str) -> None:
+        """Two days of a host: how busy it was, and what it cost before."""
+        begin = int(self.now) // 3600 * 3600 - 48 * 3600
+        rows = []
+        for hour in range(48):
+            busy = max(0.0, 60 + 45 * math.sin(hour / 4)) if hour % 24 > 6 else 0.0
+            values = {"gpu": min(97.0, busy), "gpu_memory": busy * 0.8, "cpu": 8 + busy / 5, "disk": 62 + hour / 4}
+            if 20 <= hour < 24:
+                continue  # the laptop was closed and nothing ran
+            rows += [(host, name, 3600, begin + hour * 3600, value) for name, value in values.items()]
+        self.db.executemany("INSERT INTO usage VALUES (?,?,?,?,?,360)", rows)
+        gpus = [{"name": KINDS[0], "memory": 80 * GIB, "count": 8}]
+        first = {"target": "root@192.0.2.1", "price": 1.4, "gpus": gpus, "cpus": 64, "memory": 512 * GIB}
+        first |= {"driver": "535.104", "provider": "lambda"}
+        second = {**first, "driver": "550.54", "price": 1.0}
+        times = [iso(self.now - 5 * 86400), iso(self.now - 30 * 3600)]
+        self.insert("host_history", host=host, since=times[0], till=times[1], data=first)
+        self.insert("host_history", host=host, since=times[1], till=None, data=second)
 
     def _details(self, job: str) -> None:
         self.db.execute("DELETE FROM metrics WHERE job_id=? AND name='loss'", (job,))

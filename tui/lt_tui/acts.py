@@ -15,7 +15,7 @@ from .i18n import _
 from .messages import Acted
 from .page import Page
 from .places import Place
-from .text import steps
+from .text import phrase, steps
 
 if TYPE_CHECKING:
     from .app import LtApp
@@ -46,6 +46,7 @@ class JobActs(Page):
         Binding("w", "job('save')", "Save now", show=False, id="job.save"),
         Binding("delete,ctrl+d", "job('remove')", "Remove", show=False, id="job.remove"),
         Binding("c", "compare", "Compare", show=False, id="job.compare"),
+        Binding("V", "give", "Give secrets", show=False, id="job.give"),
         Binding("s", "shell", "Shell", id="host.shell"),
     ]
 
@@ -71,6 +72,11 @@ class JobActs(Page):
         if chosen:
             self.lt.compare = tuple(job.id for job in chosen[1:])
             self.lt.go(Place("job", chosen[0].name))
+
+    def action_give(self) -> None:
+        """Secrets of a job that waits for them: from the environment or the keyring, else asked for."""
+        for job in self.targets()[:1]:
+            give_secrets(self.lt, job)
 
     def action_shell(self) -> None:
         """A shell on the host, in this terminal; for one job, in its folder."""
@@ -116,6 +122,34 @@ def _ask(app: LtApp, act: str, jobs: Sequence[Job]) -> None:
     app.run_worker(run(), group="acts", exit_on_error=False)
 
 
+def give_secrets(app: LtApp, job: Job) -> None:
+    """Gives a job its secrets once more; those that nobody knows are asked for, and not shown."""
+
+    async def run() -> None:
+        from .widgets.asking import Ask
+
+        try:
+            try:
+                given = await app.ask(lambda client: client.give_secrets(job.id))
+            except LtError as error:
+                if error.code != "secret_missing":
+                    raise
+                values: dict[str, str] = {}
+                for name in await app.ask(lambda client: client.secrets_of(job.id)):
+                    question = _("{name} of {job}", name=name, job=job.name)
+                    value = await app.push_screen_wait(Ask(question, "", _("Its value; it is not shown."), secret=True))
+                    if not value:
+                        return
+                    values[name] = value
+                given = await app.ask(lambda client: client.give_secrets(job.id, values))
+        except LtError as error:
+            app.refuse(error)
+        else:
+            app.tell(phrase("secret_given", names=given, job=job.name))
+
+    app.run_worker(run(), group="acts", exit_on_error=False)
+
+
 def open_shell(app: LtApp, host: str, job: str = "") -> None:
     """Leaves the screen to `ssh` until it ends: a shell on the host, in the job's folder where one is meant."""
 
@@ -151,9 +185,10 @@ def _shell(client: Client, host: str, job: str) -> list[str]:
 def named_act(app: LtApp, name: str) -> None:
     """An act that `:` and the palette know by name."""
     from .host_acts import add_host, import_hosts
-    from .terminal import run_demo
+    from .terminal import run_demo, run_doctor
 
-    {"add": add_host, "import": import_hosts, "demo": run_demo, "adopt": _adopt}[name](app)
+    acts = {"add": add_host, "import": import_hosts, "demo": run_demo, "doctor": run_doctor, "adopt": _adopt}
+    acts[name](app)
 
 
 def _adopt(app: LtApp) -> None:

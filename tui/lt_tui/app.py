@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.scrollbar import ScrollBar, ScrollBarRender
 
-from lt_controller.client import Client
+from lt_controller.client import Client, words
 from lt_controller.client.words import LtError
 
 from . import glyphs, hangup, i18n
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
     from lt_controller.client.fleet import Fleet
 
 T = TypeVar("T")
+
+
+class PlainBars(ScrollBarRender):
+    """A scroll bar whose ends are cells, not parts of one."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
+    HORIZONTAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 def _palette() -> Any:
@@ -70,6 +78,7 @@ class LtApp(App[None]):
         self._history: list[Place] = [Place("fleet")]
         self._at = 0
         self._saving = asyncio.Lock()
+        self._clashes: set[str] = set()  # keys given twice that were told of
         self._early: list[Callable[[], None]] | None = []  # what was told before a screen was there to show it
         super().__init__()
         for theme in THEMES:
@@ -91,7 +100,7 @@ class LtApp(App[None]):
         mine = mine if isinstance(mine, dict) else {}
         theme = mine.get("theme")
         self.theme = theme if theme in self.available_themes else "lab-night"
-        glyphs.use("ascii" if mine.get("glyphs") == "ascii" else "unicode")
+        self._use_glyphs("ascii" if mine.get("glyphs") == "ascii" else "unicode")
         if mine.get("language") in ("en", "zh"):
             i18n.switch(str(mine["language"]))
         keys = mine.get("keys")
@@ -257,8 +266,8 @@ class LtApp(App[None]):
 
     # Settings
 
-    def save_setting(self, key: str, value: Any) -> None:
-        """Writes `[tui] key` and applies it now."""
+    def save_setting(self, key: str, value: Any, done: Callable[[], None] | None = None) -> None:
+        """Writes `[tui] key` and applies it now; None is the default. `done` is called when it is written."""
 
         def write(client: Client) -> dict[str, Any]:
             client.change_settings("tui", {key: value})
@@ -270,15 +279,47 @@ class LtApp(App[None]):
                     self.settings = await self.feed.act(write)
             except LtError as error:
                 self.refuse(error)
+            if done is not None:
+                done()
 
         self.run_worker(run(), exit_on_error=False)
         if key == "theme":
             self.theme = value or "lab-night"
         elif key == "language":
-            i18n.switch(value)
+            i18n.switch(value or words.language())
         elif key == "glyphs":
-            glyphs.use(value)
+            self._use_glyphs(value or "unicode")
         self.redraw()
+
+    def _use_glyphs(self, name: str) -> None:
+        """Signs of ours, and the frames and bars of the framework."""
+        glyphs.use(name)
+        ScrollBar.renderer = PlainBars if name == "ascii" else ScrollBarRender
+        self.set_class(name == "ascii", "-ascii")
+
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as it stands in the line at the bottom and in the help."""
+        shown = super().get_key_display(binding)
+        return shown if glyphs.glyphs().braille else glyphs.key_name(shown)
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: Any) -> None:
+        """A key that `config.toml` gives to two things is told of once."""
+        for binding in clashed_bindings:
+            if binding.key not in self._clashes:
+                self._clashes.add(binding.key)
+                what = _(binding.description)
+                self.tell(_("{key} has another meaning now; {what} has lost it.", key=binding.key, what=what))
+
+    def action_help_quit(self) -> None:
+        """ctrl+c by habit."""
+        self.tell(_("q leaves lt; jobs and the controller go on."))
+
+    def action_command_palette(self) -> None:
+        """Everything by name."""
+        from textual.command import CommandPalette
+
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            self.push_screen(CommandPalette(placeholder=_("a job, a host, a screen, an act …")))
 
     def redraw(self) -> None:
         """Everything anew: words, signs and colours have changed."""

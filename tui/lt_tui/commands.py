@@ -8,12 +8,13 @@ from typing import Any
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from .acts import DEEDS, do_with_jobs, named_act, open_shell
+from .acts import DEEDS, do_with_jobs, give_secrets, named_act, open_shell
+from .host_acts import prepare_host
 from .i18n import _
 from .leaving import clear_host, forward_port, leave_host
 from .places import SCREENS, Place
 from .terminal import run_lt
-from .text import safe, state_word
+from .text import needs_secrets, safe, state_word
 
 TITLES = {
     "stop": "Stop",
@@ -27,6 +28,7 @@ HOST_ACTS: dict[str, Callable[[Any, str], None]] = {
     "Drain, retire": leave_host,
     "Make room": clear_host,
     "Forward a port": forward_port,
+    "Prepare offline": prepare_host,
 }
 
 
@@ -54,7 +56,8 @@ class Everything(Provider):
         yield _("import hosts"), partial(named_act, app, "import"), "~/.ssh/config"
         yield _("run the demo"), partial(named_act, app, "demo"), _("a tiny model, trained for real on this machine")
         yield _("adopt a job"), partial(named_act, app, "adopt"), _("one that another laptop has submitted")
-        for words in (["doctor"], ["controller", "status"], ["controller", "stop"], ["host", "check"]):
+        yield _("look at this machine"), partial(named_act, app, "doctor"), "lt doctor"
+        for words in (["controller", "status"], ["controller", "stop"]):
             yield f"lt {' '.join(words)}", partial(run_lt, app, words), _("in this terminal")
         yield "English", partial(app.save_setting, "language", "en"), _("language")
         yield "中文", partial(app.save_setting, "language", "zh"), _("language")
@@ -77,6 +80,8 @@ class Everything(Provider):
         for job in reversed(fleet.jobs):
             about = f"{state_word(job.state)} · {safe(job.host)}"
             yield f"{_('job')} {safe(job.name)}", partial(app.go, Place("job", job.name), fresh=True), about
+            if needs_secrets(job):
+                yield f"{_('Give secrets')} {safe(job.name)}", partial(give_secrets, app, job), about
             for act in DEEDS if not job.ended else ("resume", "pull", "remove"):
                 yield f"{_(TITLES[act])} {safe(job.name)}", partial(do_with_jobs, app, act, [job]), about
             if not job.resting:

@@ -20,12 +20,20 @@ def export_table(page: Page, table: Table[Any]) -> None:
     name = f"{table.id or page.place.kind}.csv"
 
     def write(answer: str | None) -> None:
-        if answer:
-            save(page, Path(answer).expanduser(), rows_as(table.rows(), Path(answer).suffix))
+        if answer and answer.strip():
+            save_rows(page, Path(answer.strip()).expanduser(), table.rows())
 
     page.app.push_screen(
         Ask(_("Export to"), name, _("A name ending in .csv or .jsonl; ctrl+s on a chart: .svg")), write
     )
+
+
+def save_rows(page: Page, path: Path, rows: list[list[str]]) -> None:
+    """Writes rows with a heading in the form that the file's name asks for, if it is one of those there are."""
+    if path.suffix not in (".csv", ".jsonl"):
+        page.lt.tell(_("{path}: the name has to end in .csv or .jsonl", path=path), severity="warning")
+    else:
+        save(page, path, rows_as(rows, path.suffix))
 
 
 def rows_as(rows: list[list[str]], suffix: str) -> str:

@@ -12,12 +12,13 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
+from lt_controller.client import words
 from lt_controller.client.models import as_dict
 from lt_controller.client.recipes import RecipeField
 from lt_controller.client.submitting import ANY, is_choice
 from lt_controller.client.words import LtError
 
-from .i18n import _
+from .i18n import _, current
 from .page import Page
 from .places import Place
 from .planned import plan_lines, ranking_lines, refused, shown
@@ -201,6 +202,10 @@ class JobForm(Page):
         """What a line means."""
         return [((self.label(field), "head bold"),), ((field.doc, ""),)]
 
+    def note(self, field: RecipeField) -> str:
+        """What a line is for, in the dialog in which it is changed."""
+        return words.field_doc(field.doc, current())
+
     def on_table_highlighted(self) -> None:
         """Another line: what it means."""
         self._document()
@@ -223,7 +228,7 @@ class JobForm(Page):
             self.app.push_screen(Choose(field.key, [(c, c) for c in choices], before), typed)
         else:
             dialog = AskPath if self.is_path(field) else Ask
-            self.app.push_screen(dialog(self.label(field), before, field.doc, check=self.checker(field)), typed)
+            self.app.push_screen(dialog(self.label(field), before, self.note(field), check=self.checker(field)), typed)
 
     def is_path(self, field: RecipeField) -> bool:
         """Whether a line names something that may lie on the laptop."""

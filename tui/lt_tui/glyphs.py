@@ -119,6 +119,16 @@ ASCII = Glyphs(
 )
 
 
+#: What else terminals lack or draw two cells wide, and what stands for it: a cell each, so that lines keep their width.
+_PLAIN = str.maketrans(
+    "…·•→←↑↓–—−×÷±°‘’“”≤≥≈≠│─├┤┬┴┼╰╯╭╮└┘┌┐━┃█▌λμ§",
+    "~..><^v---x/+ ''\"\"<>~!|-+++++++++++++=|#>lu#",
+)
+
+
+_KEYS = {"⏎": "enter", "↑": "up", "↓": "down", "←": "left", "→": "right", "⌫": "backspace", "⇥": "tab", "␣": "space"}
+
+
 class _Current:
     """The set in use."""
 
@@ -133,6 +143,23 @@ def glyphs() -> Glyphs:
 def use(name: str) -> None:
     """`unicode` or `ascii`. Raises KeyError for another."""
     _Current.glyphs = {"unicode": UNICODE, "ascii": ASCII}[name]
+
+
+def key_name(shown: str) -> str:
+    """A key's sign as a word, where the terminal lacks the sign."""
+    return _KEYS.get(shown, plainly(shown))
+
+
+def plainly(text: str) -> str:
+    """`text` without signs that such a terminal draws otherwise than others do."""
+    return text if text.isascii() else text.translate(_PLAIN)
+
+
+def levels(values: Sequence[float | None]) -> str:
+    """A sign for each value between 0 and 100; a blank where there is none."""
+    bars = glyphs().bars[1:]
+    last = len(bars) - 1
+    return "".join(" " if v is None else bars[min(last, int(max(0.0, v) / 100 * len(bars)))] for v in values)
 
 
 def sparkline(values: Sequence[float], width: int, low: float | None = None, high: float | None = None) -> str:

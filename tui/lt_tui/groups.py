@@ -44,16 +44,7 @@ class GroupPage(Page):
     TOPICS: ClassVar[frozenset[str]] = frozenset({"jobs", "metrics"})
     PAUSE = 1.0
     EVERY = 0
-    AGAIN = 3.0  # seconds
-
-    def on_mount(self) -> None:
-        """Begins to read."""
-        super().on_mount()
-        self.set_interval(self.AGAIN, self._again)
-
-    def _again(self) -> None:
-        if self.is_current:
-            self.reread()
+    AGAIN = 3.0
 
     def sure(self, question: Confirm, deed: Callable[[Client], Any], told: str) -> None:
         """As `do`, after a yes."""

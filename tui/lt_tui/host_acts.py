@@ -12,18 +12,11 @@ from .logins import answerer
 from .places import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lt_controller.client.details import HostInfo
-    from lt_controller.client.logins import Answer
+    from lt_controller.client.prompts import Answer
 
     from .app import LtApp
 
-#: What `e` offers on a host: settings of hosts.toml that are one word.
-SETTINGS = (
-    *("address", "user", "port", "key", "root", "slots", "price", "until", "python", "lease_dir"),
-    *("index_url", "hf_endpoint", "note"),
-)
 _FIELDS = "NAME [user@]address[:port] [key=~/.ssh/id] [root=/data/lt] [price=1.9/h] [slots=2]"
 
 
@@ -68,7 +61,10 @@ def parse_host(line: str) -> tuple[str, dict[str, Any]]:
     """`NAME target key=value …` as a name and settings by the keys of hosts.toml. Raises ValueError in words."""
     import shlex
 
-    words = shlex.split(line)
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        raise ValueError(_("a quotation mark is left open")) from None
     plain = [word for word in words if "=" not in word]
     if len(plain) != 2:
         raise ValueError(_("A name and an address are needed, in this order."))
@@ -153,30 +149,18 @@ async def _remove(app: LtApp, name: str) -> None:
     app.go(Place("fleet"), fresh=True)
 
 
-def edit_host(app: LtApp, info: HostInfo, done: Callable[[], None]) -> None:
-    """One of the host's settings anew, by the keys of hosts.toml; an empty value is the default."""
+def prepare_host(app: LtApp, name: str) -> None:
+    """Sends a host that reaches nothing all that a recipe needs: asked which, then told in this terminal."""
 
     async def run() -> None:
-        from .widgets.asking import Ask
+        from .planned import recipe_choices
+        from .terminal import run_lt
         from .widgets.dialogs import Choose
 
-        now = {key: getattr(info.host, key, None) for key in SETTINGS}
-        width = max(map(len, SETTINGS))
-        options = [(key, f"{key:{width}}  {_shown(value)}") for key, value in now.items()]
-        key = await app.push_screen_wait(Choose(_("Which setting of {host}?", host=info.name), options))
-        if key is None:
-            return
-        text = await app.push_screen_wait(Ask(f"{info.name} {key}", _shown(now[key]), _("Empty: the default.")))
-        if text is None or text == _shown(now[key]):
-            return
-        value: Any = int(text) if text.isdigit() else text.strip() or None
-        try:
-            await app.ask(lambda client: client.edit_host(info.name, {key: value}))
-        except LtError as error:
-            app.refuse(error)
-        else:
-            app.tell(_("{host} is changed.", host=info.name))
-        done()
+        options = recipe_choices(await app.ask(lambda client: client.recipes()))
+        recipe = await app.push_screen_wait(Choose(_("For which recipe is {host} made ready?", host=name), options))
+        if recipe is not None:
+            run_lt(app, ["host", "prepare", name, recipe])
 
     app.run_worker(run(), group="hosts", exit_on_error=False)
 
@@ -202,9 +186,3 @@ def trust_host(app: LtApp, info: HostInfo) -> None:
             app.refuse(error)
 
     app.run_worker(run(), group="hosts", exit_on_error=False)
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return ""
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -14,14 +14,17 @@ from textual.screen import Screen
 from lt_controller.client.words import LtError
 
 from .filters import parse
+from .glyphs import glyphs
 from .i18n import _
 from .messages import Changed, Read
 from .places import Place
-from .text import said
+from .text import Span, said
 from .widgets.bars import KeyBar, TopBar
 from .widgets.table import Table
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from lt_controller.client import Client
 
     from .app import LtApp
@@ -37,6 +40,10 @@ class Page(Screen[None]):
     PAUSE: ClassVar[float] = 0.5
     #: Show again after so many seconds even without news, so that ages are right. 0: never.
     EVERY: ClassVar[float] = 10.0
+    #: Read again after so many seconds, for what no news tells of. 0: never.
+    AGAIN: ClassVar[float] = 0.0
+    #: Keys, by the names of their bindings, that stand first in the line at the bottom.
+    FIRST: ClassVar[tuple[str, ...]] = ()
     AUTO_FOCUS = "Table, Input, LogView"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "back", "Back", show=False, id="go.back"),
@@ -53,6 +60,7 @@ class Page(Screen[None]):
         self._last_read = 0.0
         self._due = False
         self._reading = False
+        self._back_to: Widget | None = None  # had the keys before the line at the bottom
 
     @property
     def lt(self) -> LtApp:
@@ -79,6 +87,8 @@ class Page(Screen[None]):
         self.reread()
         if self.EVERY:
             self.set_interval(self.EVERY, self._tick)
+        if self.AGAIN:
+            self.set_interval(self.AGAIN, self._again)
 
     def on_screen_resume(self) -> None:
         """What changed while another screen was on top is read now."""
@@ -156,6 +166,10 @@ class Page(Screen[None]):
         told = said(error)
         self.lt.tell(told.message, told.next, severity="error")
 
+    def _again(self) -> None:
+        if self.is_current:
+            self.reread()
+
     def aged(self, data: Any) -> Any:
         """The same data a little later: ages grow though nothing has changed."""
         return data
@@ -174,6 +188,8 @@ class Page(Screen[None]):
         focused = self.focused
         if isinstance(focused, Table):
             return focused
+        if focused is not None and isinstance(self._back_to, Table) and self._back_to.is_attached:
+            return self._back_to  # the line in which its filter is typed has the keys for the moment
         found = [table for table in self.query(Table) if table.display and table.parent and table.parent.display]
         return found[-1] if found else None
 
@@ -199,13 +215,18 @@ class Page(Screen[None]):
         if (table := self.table) is not None:
             await self.prompt("/", table.filter.text)
 
-    def filter_by(self, text: str) -> None:
-        """Filters the table that has the keys."""
+    def filter_by(self, text: str, *, aloud: bool = True) -> None:
+        """Filters the table that has the keys; `aloud` says what is wrong with a regular expression."""
         if (table := self.table) is None:
             return
         try:
             table.set_filter(parse(text, table.names()))
         except re.error as error:
+            self.no_pattern(error, aloud)
+
+    def no_pattern(self, error: re.error, aloud: bool) -> None:
+        """What was typed is no regular expression."""
+        if aloud:
             self.lt.tell(_("That is no regular expression: {why}", why=error), severity="warning")
 
     async def prompt(self, sign: str, text: str = "") -> None:
@@ -216,7 +237,8 @@ class Page(Screen[None]):
 
         for old in self.query(Prompt):
             await old.remove()
-        self._back_to = self.focused
+        if not self.typing:
+            self._back_to = self.focused
         prompt = Prompt(sign, self.lt.completions, text)
         await self.mount(prompt)
         self.set_focus(prompt.query_one(Input))
@@ -224,8 +246,7 @@ class Page(Screen[None]):
     async def on_prompt_typed(self, message: Prompt.Typed) -> None:
         """`/` filters while one types; `:` goes when one is done."""
         if message.sign == "/":
-            table = getattr(self, "_back_to", None)
-            self._filter(table, message.text)
+            self.filter_by(message.text, aloud=message.done)  # half a regular expression is none yet
         if message.done:
             await self._close_prompt()
             if message.sign == ":":
@@ -233,26 +254,35 @@ class Page(Screen[None]):
 
     async def on_prompt_left(self, message: Prompt.Left) -> None:
         """Nothing was meant; a filter goes."""
-        await self._close_prompt()
         if message.sign == "/":
             self.filter_by("")
-
-    def _filter(self, table: Any, text: str) -> None:
-        target = table if isinstance(table, Table) else self.table
-        if target is None:
-            self.filter_by(text)
-            return
-        try:
-            target.set_filter(parse(text, target.names()))
-        except re.error:
-            return  # half a regular expression, while it is typed
+        await self._close_prompt()
 
     async def _close_prompt(self) -> None:
         for prompt in self.query("Prompt"):
             await prompt.remove()
-        back = getattr(self, "_back_to", None)
+        back, self._back_to = self._back_to, None
         if back is not None and back.is_attached:
-            back.focus()
+            self.set_focus(back)
+
+    def narrowed(self) -> tuple[Span, ...]:
+        """How the table one stands in is narrowed: its filter with what passes it, and its marks."""
+        table = self.table
+        found: list[Span] = []
+        if table is not None and table.filter.terms:
+            passed = _("{shown} of {total}", shown=len(table.items), total=table.total)
+            found += [(f"/{table.filter.text}", "warn"), (f"  {passed}   ", "dim")]
+        if table is not None and table.marks:
+            found.append((f"{glyphs().mark} {_('{count} marked', count=len(table.marks))}   ", "warn"))
+        return tuple(found)
+
+    def on_table_narrowed(self) -> None:
+        """The first line says so."""
+        self.query(TopBar).refresh()
+
+    def on_descendant_focus(self) -> None:
+        """Another table may be narrowed in another way."""
+        self.query(TopBar).refresh()
 
     def action_copy(self) -> None:
         """Copies what the cursor stands on, by OSC 52: it works over SSH, too."""

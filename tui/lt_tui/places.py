@@ -26,6 +26,9 @@ SCREENS: dict[str, tuple[str, str, bool]] = {
     "data": ("data.screen", "DataScreen", False),
     "audit": ("audit.screen", "AuditScreen", False),
     "secrets": ("secrets.screen", "SecretsScreen", False),
+    "cost": ("cost.screen", "CostScreen", False),
+    "stats": ("stats.screen", "StatsScreen", False),
+    "notify": ("notify.screen", "NotifyScreen", False),
     "events": ("events.screen", "EventsScreen", False),
     "settings": ("settings.screen", "SettingsScreen", False),
     "help": ("help.screen", "HelpScreen", False),
@@ -40,8 +43,9 @@ _ALIASES = {
     "h": "help",
     "new": "submit",
     "recipe": "recipes",
+    "costs": "cost",
 }
-ACTS = ("quit", "demo", "add", "import", "adopt")
+ACTS = ("quit", "demo", "doctor", "add", "import", "adopt")
 
 
 @dataclass(frozen=True)

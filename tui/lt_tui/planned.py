@@ -17,6 +17,8 @@ from .text import Span, said, size, wrapped
 from .widgets.dialogs import Tell
 
 if TYPE_CHECKING:
+    from lt_controller.client.recipes import RecipeInfo
+
     from .page import Page
 
 Line = tuple[Span, ...]
@@ -37,6 +39,12 @@ def ranking_lines(ranks: Sequence[Mapping[str, Any]]) -> list[Line]:
     tones = ["dim" if rank.get("passed_over") else "" for rank in ranks]
     first = next((n for n, tone in enumerate(tones) if not tone), None)
     return [((line, "bold" if n == first else tones[n]),) for n, line in enumerate(lines)]
+
+
+def recipe_choices(recipes: Sequence[RecipeInfo]) -> list[tuple[str, str]]:
+    """For a choice: what a recipe is called by, and its name with what it is for."""
+    width = max((len(recipe.name) for recipe in recipes), default=0)
+    return [(str(r.path) if r.own else r.name, f"{r.name:{width}}  {r.told(current())}") for r in recipes]
 
 
 def refused(page: Page, error: LtError) -> None:

@@ -19,7 +19,8 @@ def run_lt(app: LtApp, words: Sequence[str]) -> None:
     """`lt WORDS` in this terminal, in the language of the screen, then back."""
     import os
 
-    code = "import sys; from lt_controller.cli import main; sys.exit(main(sys.argv[1:]))"
+    # `-c` looks into the folder one stands in before it looks anywhere else, and that may be a stranger's project.
+    code = "import sys; sys.path = [p for p in sys.path if p]; from lt_controller.cli import main; sys.exit(main())"
     environment = {**os.environ, "LT_LANG": current()}
     if app.home is not None:
         environment["LT_HOME"] = os.fspath(app.home)
@@ -41,6 +42,11 @@ def run_lt(app: LtApp, words: Sequence[str]) -> None:
 def run_demo(app: LtApp) -> None:
     """The demo."""
     run_lt(app, ["demo"])
+
+
+def run_doctor(app: LtApp) -> None:
+    """What is fit on this machine."""
+    run_lt(app, ["doctor"])
 
 
 def run_typed(app: LtApp, text: str) -> None:

@@ -12,7 +12,7 @@ from rich.cells import cell_len, chop_cells
 from lt_controller.client import clock as laptop
 from lt_controller.client import words
 
-from .glyphs import bar, glyphs
+from .glyphs import bar, glyphs, plainly
 from .i18n import current
 from .palette import tone
 
@@ -28,9 +28,14 @@ Cell = str | tuple[Span, ...]
 
 STALE_SECONDS = 60.0  # samples come every ten seconds, facts when somebody looked
 
-safe = words.safe
 size = words.size
 duration = words.duration
+
+
+def safe(text: str | bytes | None, *, multiline: bool = False) -> str:
+    """`text` as no terminal acts on it, in the signs that this one can draw."""
+    clean = words.safe(text, multiline=multiline)
+    return clean if glyphs().braille else plainly(clean)
 
 
 def state_cell(code: str) -> Cell:
@@ -53,6 +58,11 @@ def why(job: Job) -> str:
     if job.resting:
         return words.why(job.reason, job.message, job.exit_code, current())
     return words.waits(job.waits, job.place, current()) or safe(job.message)
+
+
+def needs_secrets(job: Job) -> bool:
+    """It waits until somebody gives it its secrets again."""
+    return "needs_secret" in (job.reason, (job.waits or {}).get("code"))
 
 
 def said(error: words.LtError | Mapping[str, Any]) -> words.Said:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import click
 
 from ..client import Client
-from ..client.periods import HostPeriod
-from ..wording import phrase
-from ..wording.say import size
+from ..client.details import HostPeriod
+from ..wording.machine import machine
 from .common import json_option
 from .output import emit_json, emit_table
 
@@ -38,17 +35,7 @@ def history(name: str, as_json: bool) -> int:
     return 0
 
 
-def machine(data: Mapping[str, Any]) -> str:
-    """The hardware of a period in a line: GPUs, else cores and memory."""
-    gpus = [f"{gpu.get('count')} × {gpu.get('name')}" for gpu in data.get("gpus") or () if isinstance(gpu, dict)]
-    cpus = phrase("cpu_cores", count=data["cpus"]) if data.get("cpus") else ""
-    memory = size(data["memory"]) if data.get("memory") else ""
-    return ", ".join(part for part in (" + ".join(gpus), cpus, memory) if part)
-
-
 def _row(period: HostPeriod) -> tuple[str, ...]:
-    from lt_inventory.periods import moment
-
     data = period.data
     driver = str(data.get("driver") or "") + (f" (CUDA {data['cuda']})" if data.get("cuda") else "")
     return (
@@ -57,8 +44,8 @@ def _row(period: HostPeriod) -> tuple[str, ...]:
         machine(data),
         driver.strip(),
         str(data.get("provider") or ""),
-        f"{data['price']:g}/h" if isinstance(data.get("price"), (int, float)) else "",
-        _time(moment(data.get("until"))),
+        f"{period.price:g}/h" if period.price is not None else "",
+        _time(period.until),
         " ".join(period.changed),
     )
 

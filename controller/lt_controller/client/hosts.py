@@ -90,11 +90,7 @@ class HostCalls(Connected):
         Raises LtError `no_such_host`, `host_setting_invalid`, and `setting_in_use` for a folder that live jobs lie in:
         where they are not found, nobody can stop them or prove how they ended.
         """
-        from lt_inventory.fields import settings_of
-
-        before = self.host(name).host
-        settings = {**settings_of(before), **changes}
-        host = self.make_host(name, {key: value for key, value in settings.items() if value is not None})
+        before, host = self.host(name).host, self.changed_host(name, changes)
         moved = [key for key in ("root", "lease_dir") if getattr(host, key) != getattr(before, key)]
         live = [job.name for job in queries.jobs(self._db, host=name)] if moved else []
         if live:
@@ -104,6 +100,13 @@ class HostCalls(Connected):
         note_terms(self.home)
         self._try_again(name)
         return self.host(name)
+
+    def changed_host(self, name: str, changes: Mapping[str, Any]) -> Host:
+        """The host as `edit_host` would write it. Raises LtError `no_such_host`, `host_setting_invalid`."""
+        from lt_inventory.fields import settings_of
+
+        settings = {**settings_of(self.host(name).host), **changes}
+        return self.make_host(name, {key: value for key, value in settings.items() if value is not None})
 
     def remove_host(self, name: str, *, force: bool = False) -> None:
         """Takes a host out of the inventory and forgets its key; nothing on the host is touched.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,11 @@ class RecipeInfo:
     title: str
     path: Path
     own: bool = False  # a file of the person's
+    titles: Mapping[str, str] = field(default_factory=dict)  # in other languages, by their codes
+
+    def told(self, lang: str) -> str:
+        """What it is for, in that language where it says so."""
+        return self.titles.get(lang) or self.title
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,12 @@ def gallery(folder: Path | None = None) -> list[RecipeInfo]:
     """The shipped recipes, then the recipe files that lie in `folder`."""
     from lt_recipes.loading import gallery as shipped
 
-    found = [RecipeInfo(entry.name, entry.title, entry.path) for entry in shipped()]
+    found = [RecipeInfo(entry.name, entry.title, entry.path, titles=_titles(entry.path)) for entry in shipped()]
     if folder is not None:
         for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
             head = _head(path)
             if "method:" in head:
-                found.append(RecipeInfo(path.name, _described(head), path, True))
+                found.append(RecipeInfo(path.name, _described(head), path, True, _titled(head)))
     return found
 
 
@@ -167,6 +172,20 @@ def _head(path: Path) -> str:
             return file.read(8192)
     except OSError:
         return ""
+
+
+def _titles(path: Path) -> dict[str, str]:
+    return _titled(_head(path))
+
+
+def _titled(head: str) -> dict[str, str]:
+    """A line of the header that begins with 中文 says in Chinese what the recipe is for."""
+    for line in head.splitlines():
+        if not line.startswith("#"):
+            break
+        if (text := line.lstrip("# ")).startswith("中文："):
+            return {"zh": text.removeprefix("中文：").strip()}
+    return {}
 
 
 def _described(head: str) -> str:

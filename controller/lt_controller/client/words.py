@@ -8,7 +8,8 @@ from lt_agent.protocol.errors import LtError
 from ..display import Cleaner, safe
 from ..wording import Said, check, event, language, phrase, ranking, say, state, waits, why
 from ..wording.language import LANGUAGES
-from ..wording.problems import problem_text
+from ..wording.machine import machine
+from ..wording.problems import field_doc, problem_text
 from ..wording.say import duration, size
 
 #: Job states in the order of a job's life.
@@ -29,7 +30,9 @@ __all__ = [
     "check",
     "duration",
     "event",
+    "field_doc",
     "language",
+    "machine",
     "phrase",
     "problem",
     "ranking",

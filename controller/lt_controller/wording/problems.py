@@ -1,4 +1,4 @@
-"""What is wrong with a recipe or its data, in the person's language.
+"""What is wrong with a recipe or its data, and what its keys are for, in the person's language.
 
 `lt_recipes` writes whole English sentences, since it stands alone. Another language has a table of their patterns; a
 sentence that is not in it stays English. Nothing is decided by it.
@@ -52,6 +52,18 @@ def sentence(text: str, lang: str) -> str:
             values = [table.get(value, sentence(value, lang) if ": " in target else value) for value in found.groups()]
             return _filled(target, values)
     return text
+
+
+def field_doc(text: str, lang: str | None = None) -> str:
+    """What a recipe's key is for: the schema's own English sentence, or its counterpart."""
+    return text if (lang or language()) == "en" else _field_docs().get(text, text)
+
+
+@lru_cache
+def _field_docs() -> Mapping[str, str]:
+    from .chinese import method_fields, recipe_fields
+
+    return {**recipe_fields.FIELDS, **method_fields.FIELDS}
 
 
 @lru_cache

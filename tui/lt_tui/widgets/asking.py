@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.suggester import Suggester
 from textual.widgets import DirectoryTree, Input, Static
 
+from ..glyphs import glyphs
 from ..i18n import _
 from ..text import Span, safe
 from .bars import Lines
@@ -49,7 +50,7 @@ class Ask(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         """The question, a line to type in, what is wrong, a note."""
-        with Vertical():
+        with Vertical(classes="box"):
             yield Static(safe(self._question), classes="title", markup=False)
             yield Input(self._text, password=self._secret)
             if self._check is not None:
@@ -87,12 +88,14 @@ class AskPath(Ask):
 
     def compose(self) -> ComposeResult:
         """As `Ask`, with a tree of the folder one stands in."""
-        with Vertical():
+        with Vertical(classes="box"):
             yield Static(safe(self._question), classes="title", markup=False)
             yield Input(self._text, suggester=_Paths())
             if self._check is not None:
                 yield Lines(id="wrong")
-            yield _Tree(Path.cwd())
+            tree = _Tree(Path.cwd())
+            tree.show_guides = glyphs().braille
+            yield tree
             note = _("tab completes, or goes to the tree; enter on a file takes it")
             yield Static(safe(f"{note}\n{self._note}", multiline=True), classes="note", markup=False)
 

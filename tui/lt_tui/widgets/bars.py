@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.text import Text
 from textual import events
+from textual.binding import Binding
 from textual.widget import Widget
 
 from ..glyphs import glyphs
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
     from ..page import Page
 
 
+#: Keys that stand at the right end, however little room there is: from there one finds all else.
+PINNED = ("go.jump", "go.help")
+
+
 class TopBar(Widget):
-    """`lt › fleet › job x`, and at the right a word on how things are."""
+    """`lt › fleet › job x`; at the right how the table is narrowed, and a word on how things are."""
 
     ALLOW_SELECT = False
     DEFAULT_CSS = "TopBar { height: 1; text-wrap: nowrap; dock: top; background: $panel; padding: 0 1; }"
@@ -42,7 +47,8 @@ class TopBar(Widget):
         names: list[str] = app.crumbs
         for n, name in enumerate(names):
             crumbs += [(f" {glyphs().sep} ", "faint"), (name, "bold" if n == len(names) - 1 else "dim")]
-        left, right = rich_line(app, crumbs), rich_line(app, self.right)
+        page: Page = self.screen  # type: ignore[assignment]
+        left, right = rich_line(app, crumbs), rich_line(app, (*page.narrowed(), *self.right))
         room = self.content_size.width - left.cell_len - right.cell_len
         if room < 2:
             left.truncate(max(4, self.content_size.width - right.cell_len - 2), overflow="ellipsis")
@@ -63,30 +69,44 @@ class KeyBar(Widget):
     def render(self) -> Text:
         """The line, as much as there is room for."""
         page: Page = self.screen  # type: ignore[assignment]
-        line = Text(no_wrap=True, overflow="ellipsis", end="")
-        self._keys: list[tuple[int, str]] = []  # where each one ends
+        shown = [active.binding for active in page.active_bindings.values() if active.binding.show and active.enabled]
+        shown.sort(key=lambda binding: page.FIRST.index(binding.id) if binding.id in page.FIRST else len(page.FIRST))
+        line, pinned = Text(no_wrap=True, overflow="ellipsis", end=""), Text(end="")
+        self._keys: list[tuple[int, int, str]] = []  # where each one begins and ends
+        at_the_right: list[tuple[int, int, str]] = []
+        width = self.content_size.width
+        for binding in [item for item in shown if item.id in PINNED]:
+            before = pinned.cell_len
+            pinned.append_text(self._part(binding))
+            at_the_right.append((before, pinned.cell_len, binding.key))
+        if pinned:
+            pinned.right_crop(2)
         seen: set[str] = set()
-        for active in page.active_bindings.values():
-            binding = active.binding
-            if not binding.show or binding.action in seen or not active.enabled:
+        for binding in shown:
+            if binding.action in seen or binding.id in PINNED:
                 continue
             seen.add(binding.action)
-            key = self.app.get_key_display(binding)
-            part = Text.assemble(
-                (key, style_of(self.app, "key bold")),
-                (" " + _(binding.description) + "  ", style_of(self.app, "dim")),
-            )
-            if line.cell_len + part.cell_len > self.content_size.width:
+            part = self._part(binding)
+            if line.cell_len + part.cell_len + pinned.cell_len > width:
                 break
-            self._keys.append((line.cell_len + part.cell_len, binding.key))
+            self._keys.append((line.cell_len, line.cell_len + part.cell_len, binding.key))
             line.append_text(part)
-        return line
+        line.append(" " * max(0, width - line.cell_len - pinned.cell_len))
+        self._keys += [(line.cell_len + start, line.cell_len + end, key) for start, end, key in at_the_right]
+        return line.append_text(pinned)
+
+    def _part(self, binding: Binding) -> Text:
+        key = self.app.get_key_display(binding)
+        return Text.assemble(
+            (key, style_of(self.app, "key bold")),
+            (" " + _(binding.description) + "  ", style_of(self.app, "dim")),
+        )
 
     async def on_click(self, event: events.Click) -> None:
         """Presses the key that was clicked."""
         at = event.x - self.styles.padding.left
-        for end, key in self._keys:
-            if at < end:
+        for start, end, key in self._keys:
+            if start <= at < end:
                 await self.app.action_simulate_key(key)
                 return
 

@@ -19,7 +19,7 @@ from textual.widget import Widget
 from lt_controller.client.series import Series
 
 from ..glyphs import glyphs
-from ..i18n import _
+from ..i18n import _, current
 from ..palette import SERIES, style_of
 from .lines import fit
 
@@ -34,6 +34,7 @@ class Curve:
 
     label: str
     series: Series
+    dots: bool = False  # values that do not follow from each other: no line between them
     smooth: tuple[int, float, Sequence[float]] = field(default=(0, 0.0, ()), repr=False)
 
     def values(self, weight: float) -> Sequence[float]:
@@ -117,7 +118,8 @@ class Chart(Widget, can_focus=False):
         """A line of the picture, which is made once for all lines."""
         size = self.content_size
         theme = self.app.theme
-        state = (size, self.weight, self.logarithmic, theme, glyphs(), *((c.label, len(c.series)) for c in self.curves))
+        curves = ((c.label, id(c.series), len(c.series)) for c in self.curves)
+        state = (size, self.weight, self.logarithmic, theme, glyphs(), current(), *curves)
         if state != self._drawn:
             self._drawn = state
             self._strips = self._draw(size.width, size.height)
@@ -147,7 +149,7 @@ class Chart(Widget, can_focus=False):
                 raw = reduce(curve.series.steps, curve.series.values, low, high, dots, curve.series.gaps)
                 grid.draw(raw, n, faint=True)
         for n, item in reversed(reduced):
-            grid.draw(item, n)
+            grid.draw(item, n, dots=self.curves[n].dots)
         return self._framed(grid, shown, (low, high), (bottom, top), width, margin)
 
     def _framed(
@@ -204,14 +206,16 @@ class _Grid:
         value = self._high - (self._high - self._low) * share
         return math.exp(value) if self._log else value
 
-    def draw(self, reduced: Columns, who: int, *, faint: bool = False) -> None:
-        """A curve, its gaps joined."""
+    def draw(self, reduced: Columns, who: int, *, faint: bool = False, dots: bool = False) -> None:
+        """A curve, its gaps joined; with `dots` each value stands for itself."""
         last: tuple[int, int] | None = None
         for column, cell in enumerate(reduced.cells):
             if cell is None or (self._log and cell[1] <= 0):
                 continue
             top, bottom, end = self._row(cell[1]), self._row(cell[0]), self._row(cell[2])
-            if last is not None:
+            if dots:
+                self._blot(column, end, who)
+            elif last is not None:
                 self._join(last, (column, min(max(last[1], top), bottom)), who, faint)
             for row in range(top, bottom + 1):
                 self._dot(column, row, who, faint)
@@ -247,6 +251,13 @@ class _Grid:
             for between in range(min(row, target), max(row, target) + 1):
                 self._dot(column, between, who, faint)
             row = target
+
+    def _blot(self, column: int, row: int, who: int) -> None:
+        """A value large enough to be seen."""
+        side = 2 if self._fine else 1
+        for across in range(column, min(column + side, self.columns * side)):
+            for down in range(row, min(row + side, self._dots)):
+                self._dot(across, down, who, False)
 
     def _dot(self, column: int, row: int, who: int, faint: bool) -> None:
         across, down = (column // 2, row // 4) if self._fine else (column, row)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -17,6 +19,30 @@ from ..glyphs import glyphs
 from ..i18n import _
 from ..text import Span, safe
 from .bars import Lines
+from .reading import Scroll
+
+_SHOWN = 12  # lines of what a question is about
+
+
+class Answers(Static):
+    """The answers a question has, as keys; a click on one presses it."""
+
+    ALLOW_SELECT = False
+    DEFAULT_CSS = "Answers { margin-top: 1; color: $text-muted; height: auto; }"
+
+    def __init__(self, *answers: tuple[str, str]) -> None:
+        """(the key as it is named, what it does)"""
+        self._answers = answers
+        super().__init__("     ".join(f"{key}  {what}" for key, what in answers), markup=False)
+
+    async def on_click(self, event: events.Click) -> None:
+        """Presses what was clicked."""
+        end = 0
+        for key, what in self._answers:
+            end += cell_len(f"{key}  {what}     ")
+            if event.x < end:
+                await self.app.action_simulate_key(key)
+                return
 
 
 class Confirm(ModalScreen[bool]):
@@ -27,7 +53,6 @@ class Confirm(ModalScreen[bool]):
         Vertical { width: 68; max-width: 90%; height: auto; max-height: 80%; border: round $error; padding: 1 2;
                    background: $surface; }
         .title { text-style: bold; color: $error; margin-bottom: 1; height: auto; }
-        .keys { margin-top: 1; color: $text-muted; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,11 +67,13 @@ class Confirm(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         """The question, what it is about, the keys."""
-        with Vertical():
+        more = len(self._lines) - _SHOWN
+        lines = self._lines if more <= 0 else [*self._lines[:_SHOWN], _("and {count} more", count=more)]
+        with Vertical(classes="box -grave"):
             yield Static(safe(self._question), classes="title", markup=False)
-            for line in self._lines:
+            for line in lines:
                 yield Static(safe(line), markup=False)
-            yield Static(_("y  yes      n  no, leave it"), classes="keys", markup=False)
+            yield Answers(("y", _("yes")), ("n", _("no, leave it")))
 
     def action_answer(self, yes: bool) -> None:
         """Closes with the answer."""
@@ -62,6 +89,7 @@ class Choose(ModalScreen[str | None]):
                    background: $surface; }
         .title { text-style: bold; margin-bottom: 1; height: auto; }
         OptionList { height: auto; max-height: 20; border: none; background: $surface; }
+        .note { color: $text-muted; margin-top: 1; height: 2; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -70,22 +98,39 @@ class Choose(ModalScreen[str | None]):
         Binding("k", "up", show=False),
     ]
 
-    def __init__(self, question: str, options: Sequence[tuple[str, str]], current: str | None = None) -> None:
+    def __init__(
+        self,
+        question: str,
+        options: Sequence[tuple[str, str]],
+        current: str | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> None:
+        """`options` are (key, what is shown); `notes`, by key, say more of the one under the cursor."""
         super().__init__()
         self._question = question
         self._options = list(options)
         self._current = current
+        self._notes = notes
 
     def compose(self) -> ComposeResult:
         """The question and the list."""
-        with Vertical():
+        with Vertical(classes="box"):
             yield Static(safe(self._question), classes="title", markup=False)
-            yield OptionList(*(Option(Text(safe(text)), id=str(n)) for n, (_key, text) in enumerate(self._options)))
+            options = (Option(Text(safe(text), no_wrap=True, overflow="ellipsis")) for _key, text in self._options)
+            yield OptionList(*options)
+            if self._notes is not None:
+                yield Static("", classes="note", markup=False)
 
     def on_mount(self) -> None:
         """The present choice is under the cursor."""
         keys = [key for key, _text in self._options]
         self.query_one(OptionList).highlighted = keys.index(self._current) if self._current in keys else 0
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        """What the one under the cursor is for."""
+        if self._notes is not None:
+            key = self._options[event.option_index][0]
+            self.query_one(".note", Static).update(safe(self._notes.get(key, "")))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter or a click."""
@@ -112,7 +157,6 @@ class ChooseSeveral(ModalScreen[list[str] | None]):
         Vertical { width: 76; max-width: 95%; height: auto; max-height: 85%; border: round $primary; padding: 1 2;
                    background: $surface; }
         .title { text-style: bold; margin-bottom: 1; height: auto; }
-        .keys { margin-top: 1; color: $text-muted; }
         OptionList { height: auto; max-height: 16; border: none; background: $surface; }
     }
     """
@@ -132,10 +176,10 @@ class ChooseSeveral(ModalScreen[list[str] | None]):
 
     def compose(self) -> ComposeResult:
         """The question, the list, the keys."""
-        with Vertical():
+        with Vertical(classes="box"):
             yield Static(safe(self._question), classes="title", markup=False)
             yield OptionList(*(Option(self._prompt(n), id=str(n)) for n in range(len(self._options))))
-            yield Static(_("space marks   enter takes   escape leaves it"), classes="keys", markup=False)
+            yield Answers(("space", _("marks")), ("enter", _("takes")), ("escape", _("leaves it")))
 
     def on_mount(self) -> None:
         """The first one that is marked is under the cursor."""
@@ -179,8 +223,8 @@ class Tell(ModalScreen[None]):
 
     CSS = """
     Tell { align: center middle; background: $background 60%;
-        Vertical { width: 100; max-width: 95%; height: auto; max-height: 85%; border: round $primary; padding: 1 2;
-                   background: $surface; overflow-y: auto; }
+        .box { width: 100; max-width: 95%; height: auto; max-height: 85%; border: round $primary; padding: 1 2;
+               background: $surface; }
         .title { text-style: bold; margin-bottom: 1; height: auto; }
     }
     """
@@ -193,11 +237,12 @@ class Tell(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A title and the lines."""
-        with Vertical():
+        with Scroll(classes="box"):
             yield Static(safe(self._title), classes="title", markup=False)
             lines = Lines()
             lines.say(*self._lines)
             yield lines
+            yield Answers(("escape", _("closes this")))
 
     def action_leave(self) -> None:
         """Closes it."""

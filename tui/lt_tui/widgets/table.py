@@ -8,7 +8,6 @@ jobs that change every second at a few percent of a core.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
 from rich.segment import Segment
@@ -23,25 +22,14 @@ from ..filters import Filter
 from ..glyphs import glyphs
 from ..i18n import _
 from ..palette import style_of
-from ..text import Cell, plain
+from ..text import Cell
+from .columns import Column, Order, chosen, lying_over, ordered, shared_out
 from .lines import fit
 
+__all__ = ["Column", "Table"]
+
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Column(Generic[T]):
-    """A column: its name in filters, its title (translated when shown), and how an item becomes a cell."""
-
-    key: str
-    title: str
-    width: int
-    cell: Callable[[T, int], Cell]  # the item and the width there is
-    sort: Callable[[T], Any] | None = None
-    right: bool = False
-    grow: int = 0  # its share of the room that is left over
-    weight: int = 0  # the higher, the earlier it gives way where there is no room
-    text: Callable[[T], str] | None = None  # for filters; else the cell's own text
+_SIGNS = "123456789abcdefghijklmn"  # by which `o` names the columns
 
 
 class Table(ScrollView, Generic[T], can_focus=True):
@@ -77,8 +65,8 @@ class Table(ScrollView, Generic[T], can_focus=True):
     class Opened(Highlighted):
         """Enter or a double click on an item."""
 
-    class Marked(Message):
-        """Marks were set or taken away."""
+    class Narrowed(Message):
+        """The filter, or what passes it, or the marks have changed."""
 
     def __init__(self, columns: Sequence[Column[T]], key: Callable[[T], str], *, empty: str = "", **more: Any) -> None:
         super().__init__(**more)
@@ -86,7 +74,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.empty = empty  # what stands there when there is nothing
         self.marks: set[str] = set()
         self.filter = Filter("")
-        self.order: tuple[int, bool] | None = None  # (column, descending)
+        self.order: Order = ()
         self._key = key
         self._all: Sequence[T] = ()
         self._items: list[T] = []
@@ -94,6 +82,7 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self._cursor = 0
         self._drawn: dict[int, tuple[Any, ...]] = {}
         self._widths: list[tuple[int, int]] = []  # (column, cells)
+        self._over: tuple[Column[T], int] | None = None  # lies over the columns from this place on
         self._shared = -1  # the width that they share
         self._choosing = False
 
@@ -101,7 +90,8 @@ class Table(ScrollView, Generic[T], can_focus=True):
 
     def set_items(self, items: Sequence[T]) -> None:
         """Shows these. The cursor stays on its item; only lines that changed are drawn again."""
-        current = self.cursor_key
+        current, passed = self.cursor_key, (len(self._all), len(self._items))
+        was_seen = 0 <= self._cursor - self.scroll_offset.y < self.size.height - 1
         self._all = items
         self._items = self._arranged(items)
         self._index = {self._key(item): n for n, item in enumerate(self._items)}
@@ -116,13 +106,17 @@ class Table(ScrollView, Generic[T], can_focus=True):
             self._drawn.clear()
         else:
             self._refresh_changed()
+        if was_seen:
+            self._see(self._cursor)
         if self.cursor_key != current:
             self._tell()
+        if self.filter.terms and passed != (len(self._all), len(self._items)):
+            self.post_message(self.Narrowed())
 
     def set_columns(self, columns: Sequence[Column[T]]) -> None:
         """Other columns, where these have other titles or widths."""
         if [(c.key, c.width) for c in columns] != [(c.key, c.width) for c in self.columns]:
-            self.columns, self.order = tuple(columns), None
+            self.columns, self.order = tuple(columns), ()
             self.redraw()
 
     @property
@@ -163,33 +157,24 @@ class Table(ScrollView, Generic[T], can_focus=True):
         self.filter = wanted
         self.set_items(self._all)
         self.redraw()
+        self.post_message(self.Narrowed())
 
     def names(self) -> tuple[str, ...]:
         """The columns' names, as filters know them."""
-        return tuple(column.key for column in self.columns)
+        return tuple(column.key for column in self.columns if column.key)
 
     def rows(self) -> list[list[str]]:
         """All that is shown as plain text, the headings first: for export and copying."""
-        head = [column.key for column in self.columns]
-        return [head, *([plain(column.cell(item, 24)).strip() for column in self.columns] for item in self._items)]
+        named = [column for column in self.columns if column.key]
+        return [[column.key for column in named], *([column.told(item) for column in named] for item in self._items)]
 
     def _arranged(self, items: Sequence[T]) -> list[T]:
-        found = [item for item in items if self._passes(item)] if self.filter.terms else list(items)
-        if self.order is not None:
-            column, down = self.order
-            sort = self.columns[column].sort or (lambda item: plain(self.columns[column].cell(item, 40)))
-            known = [(value, n, item) for n, item in enumerate(found) if (value := sort(item)) is not None]
-            unknown = [item for item in found if sort(item) is None]
-            known.sort(key=lambda entry: entry[0], reverse=down)
-            found = [item for *_rest, item in known] + unknown
-        return found
+        found = [item for item in items if self._passes(item)] if self.filter.terms else items
+        return ordered(found, self.columns, self.order)
 
     def _passes(self, item: T) -> bool:
         def field(name: str) -> str | None:
-            for column in self.columns:
-                if column.key == name:
-                    return column.text(item) if column.text else plain(column.cell(item, 40))
-            return None
+            return next((column.told(item) for column in self.columns if column.key == name), None)
 
         def whole() -> str:
             return " ".join(filter(None, (field(name) for name in self.names())))
@@ -207,12 +192,13 @@ class Table(ScrollView, Generic[T], can_focus=True):
         """One line: the heading, an item, or nothing."""
         width = self.scrollable_content_region.width  # without the scrollbar, which would lie on the last column
         if self._shared != width:
-            self._shared, self._widths = width, self._shared_out(width)
+            self._shared, self._widths = width, shared_out(self.columns, width)
+            self._over = lying_over(self.columns, self._widths)
         if y == 0:
             return self._heading(width)
         index = y - 1 + self.scroll_offset.y
         if index >= len(self._items):
-            text = self.empty if not self._items and y == 2 else ""
+            text = self._nothing() if not self._items and y == 2 else ""
             return Strip(fit(self.app, ((f"  {text}", "dim"),), width)).apply_style(self.rich_style)
         item = self._items[index]
         self._drawn[index] = self._state(item)
@@ -226,11 +212,24 @@ class Table(ScrollView, Generic[T], can_focus=True):
             over = style_of(app, "cursor" if self.has_focus else "cursor-idle")
         marked = key in self.marks
         segments = fit(app, ((glyphs().mark if marked else " ", "warn"),), 1, over=over)
-        for column, room in self._widths:
-            spec = self.columns[column]
-            segments += fit(app, spec.cell(item, room), room, right=spec.right, over=over)
+        for spec, cell, room in self._cells(item):
+            segments += fit(app, cell, room, right=spec.right, over=over)
             segments.append(Segment("  ", over))
         return Strip(segments).adjust_cell_length(width, over).apply_style(self.rich_style)
+
+    def _cells(self, item: T) -> list[tuple[Column[T], Cell, int]]:
+        """A line as its columns, what stands in them, and how wide each is."""
+        shown = [(self.columns[n], room) for n, room in self._widths]
+        if self._over is not None:
+            spec, at = self._over
+            if spec.over is not None and spec.over[1](item):
+                shown[at:] = [(spec, sum(room + 2 for _spec, room in shown[at:]) - 2)]
+        return [(spec, spec.cell(item, room), room) for spec, room in shown]
+
+    def _nothing(self) -> str:
+        if self.filter.terms and self._all:
+            return _("Nothing here matches {filter}: escape takes the filter away.", filter=self.filter.text)
+        return self.empty
 
     def _heading(self, width: int) -> Strip:
         segments = [Segment(" ")]
@@ -238,28 +237,16 @@ class Table(ScrollView, Generic[T], can_focus=True):
             spec = self.columns[column]
             title = _(spec.title)
             if self._choosing:
-                title = f"{column + 1}:{title}"
-            elif self.order is not None and self.order[0] == column:
-                title += glyphs().down if self.order[1] else glyphs().up
+                title = f"{_SIGNS[column]}:{title}"
+            for place, (by, down) in enumerate(self.order):
+                if by == column and not self._choosing:
+                    title += (glyphs().down if down else glyphs().up) + ("2" if place else "")
             segments += fit(self.app, ((title, "key bold" if self._choosing else "dim"),), room, right=spec.right)
             segments.append(Segment("  "))
         return Strip(segments).adjust_cell_length(width).apply_style(self.rich_style)
 
-    def _shared_out(self, width: int) -> list[tuple[int, int]]:
-        """Which columns there is room for, and how wide: those of the highest weight go first."""
-        wanted = list(range(len(self.columns)))
-
-        def needed() -> int:
-            return 1 + sum(self.columns[n].width + 2 for n in wanted)
-
-        while len(wanted) > 1 and needed() > width + 2:
-            wanted.remove(max(wanted, key=lambda n: (self.columns[n].weight, n)))
-        spare = max(0, width + 2 - needed())
-        shares = sum(self.columns[n].grow for n in wanted) or 1
-        return [(n, self.columns[n].width + spare * self.columns[n].grow // shares) for n in wanted]
-
     def _state(self, item: T) -> tuple[Any, ...]:
-        return tuple(self.columns[column].cell(item, room) for column, room in self._widths)
+        return tuple(cell for _spec, cell, _room in self._cells(item))
 
     def _refresh_changed(self) -> None:
         first = self.scroll_offset.y
@@ -286,16 +273,20 @@ class Table(ScrollView, Generic[T], can_focus=True):
     def _go(self, index: int) -> None:
         index = max(0, min(index, len(self._items) - 1))
         old, self._cursor = self._cursor, index
+        self._see(index)
+        for line in {old, index}:
+            self.refresh(Region(0, line + 1 - self.scroll_offset.y, self.size.width, 1))
+        if old != index:
+            self._tell()
+
+    def _see(self, index: int) -> None:
+        """Scrolls so far that the line can be seen."""
         room = max(1, self.size.height - 1)
         top = self.scroll_offset.y
         if index < top:
             self.scroll_to(y=index, animate=False, force=True)
         elif index >= top + room:
             self.scroll_to(y=index - room + 1, animate=False, force=True)
-        for line in {old, index}:
-            self.refresh(Region(0, line + 1 - self.scroll_offset.y, self.size.width, 1))
-        if old != index:
-            self._tell()
 
     def _tell(self) -> None:
         if (key := self.cursor_key) is not None:
@@ -322,21 +313,18 @@ class Table(ScrollView, Generic[T], can_focus=True):
         """Marks the item or takes its mark away, and moves on."""
         if (key := self.cursor_key) is not None:
             self.marks ^= {key}
-            self.post_message(self.Marked())
+            self.post_message(self.Narrowed())
             self._go(self._cursor + 1)
             self.refresh()
 
     def action_order(self) -> None:
-        """The next key, a number, says which column to sort by; the same one again turns the order round."""
+        """The next key, a number or letter, says which column to sort by; the same one again turns the order round."""
         self._choosing = not self._choosing
         self.refresh()
 
     def sort_by(self, column: int) -> None:
-        """Sorts by a column; again, the other way; a third time, not at all."""
-        if self.order is None or self.order[0] != column:
-            self.order = (column, False)
-        else:
-            self.order = None if self.order[1] else (column, True)
+        """Sorts by a column, then by the one chosen before it; again, the other way; a third time not by it."""
+        self.order = chosen(self.order, column)
         self.set_items(self._all)
         self.redraw()
 
@@ -346,13 +334,14 @@ class Table(ScrollView, Generic[T], can_focus=True):
             return
         self._choosing = False
         self.redraw()
-        if event.key.isdigit() and 0 < int(event.key) <= len(self.columns):
+        column = _SIGNS.find(event.character) if event.character else -1
+        if 0 <= column < len(self.columns):
             event.stop()
             event.prevent_default()
-            self.sort_by(int(event.key) - 1)
+            self.sort_by(column)
 
     def on_click(self, event: events.Click) -> None:
-        """A line: the cursor goes there; twice: it opens. The heading: sorts."""
+        """A line: the cursor goes there; twice: it opens; with ctrl, or before it: it is marked. The heading: sorts."""
         if event.y == 0:
             at = 1
             for column, room in self._widths:
@@ -363,7 +352,9 @@ class Table(ScrollView, Generic[T], can_focus=True):
         index = event.y - 1 + self.scroll_offset.y
         if index < len(self._items):
             self._go(index)
-            if event.chain == 2:
+            if event.x == 0 or event.ctrl:
+                self.action_mark()
+            elif event.chain == 2:
                 self.action_open()
 
     def on_focus(self) -> None:

@@ -35,7 +35,7 @@ class EventsScreen(Page):
             Column[Line]("host", "HOST", 10, lambda e, _w: e[1].host or "", weight=1),
             Column[Line]("what", "WHAT", 24, _what, grow=3, text=lambda e: f"{e[1].code} {_plain(e)}"),
         ]
-        yield Table[Line](columns, lambda e: f"{e[0]}/{e[1].attempt}/{e[1].time}/{e[1].code}", id="events-list")
+        yield Table[Line](columns, _key, id="events-list")
         yield KeyBar()
 
     def read(self, client: Client) -> Sequence[Line]:
@@ -51,6 +51,10 @@ class EventsScreen(Page):
         line: Line | None = event.table.current
         if line is not None and line[0]:
             self.lt.go(Place("job", line[0]))
+
+
+def _key(line: Line) -> str:
+    return f"{line[0]}/{line[1].attempt}/{line[1].time}/{line[1].code}/{line[1].params}"
 
 
 def _what(line: Line, _width: int) -> Cell:

@@ -91,9 +91,9 @@ def host_columns() -> list[Column[HostLine]]:
     return [
         Column("host", "HOST", 10, lambda line, _w: ((line.info.name, "bold"),), grow=2),
         Column("state", "STATE", 13, _state, text=lambda line: line.info.state),
-        Column("gpu", "GPU", 12, _gpus, sort=_busy, grow=1, weight=1),
-        Column("mem", "MEM", 5, _mem, right=True, weight=4),
-        Column("load", "LOAD 10m", 12, _load, weight=3),
+        Column("gpu", "GPU", 12, _gpus, sort=_busy, grow=1, weight=1, text=_percents),
+        Column("mem", "MEM", 5, _mem, sort=_memory_of, right=True, weight=4),
+        Column("", "LOAD 10m", 12, _load, sort=lambda line: line.load[-1] if line.load else None, weight=3),
         Column("jobs", "JOBS", 7, _jobs, sort=lambda line: line.running + line.waiting, right=True),
         Column("disk", "DISK FREE", 9, _disk, sort=_free, right=True, weight=5),
         Column("price", "PRICE", 6, _price, sort=lambda line: line.info.host.price, right=True, weight=7),
@@ -107,7 +107,7 @@ def _state(line: HostLine, _width: int) -> Cell:
     code = line.info.state
     mark, tone = sign(code)
     if code == "unknown" and line.info.name == "local":
-        return ((f"{sign('reachable')[0]} local", "dim"),)
+        return ((f"{sign('reachable')[0]} {_('this machine')}", "dim"),)
     if line.info.host.closed:
         return ((f"{mark} ", tone or "dim"), (_(line.info.host.closed), "warn"))
     return ((f"{mark} {state_word(code)}", tone or "dim"),)
@@ -135,10 +135,17 @@ def _busy(line: HostLine) -> float | None:
 
 
 def _mem(line: HostLine, _width: int) -> Cell:
+    share = _memory_of(line)
+    return ((f"{share:.0%}", "" if line.live else "faint"),) if share is not None else ""
+
+
+def _memory_of(line: HostLine) -> float | None:
     known = [share for _u, share, _live in line.gpus if share is not None]
-    if not known:
-        return ""
-    return ((f"{sum(known) / len(known):.0%}", "" if line.live else "faint"),)
+    return sum(known) / len(known) if known else None
+
+
+def _percents(line: HostLine) -> str:
+    return " ".join(f"{util:.0f}%" if util is not None else "?" for util, _m, _live in line.gpus)
 
 
 def _load(line: HostLine, width: int) -> Cell:

@@ -9,7 +9,7 @@ from lt_controller.client.fleet import Fleet
 
 from ...glyphs import sparkline
 from ...palette import tone
-from ...text import Cell, duration, number, progress_cell, short_ago, sign, state_word, why
+from ...text import Cell, duration, number, progress_cell, short_ago, sign, state_word, steps, why
 from ...widgets.table import Column
 
 
@@ -19,6 +19,9 @@ def job_columns(fleet: Callable[[], Fleet | None]) -> list[Column[Job]]:
     def losses(job: Job) -> tuple[float, ...]:
         known = fleet()
         return known.curves.get(job.id, ()) if known else ()
+
+    def loss(job: Job) -> float | None:
+        return (losses(job) or (None,))[-1]
 
     seen: tuple[Fleet | None, dict[str, str]] = (None, {})
 
@@ -44,14 +47,19 @@ def job_columns(fleet: Callable[[], Fleet | None]) -> list[Column[Job]]:
         Column("job", "JOB", 14, lambda job, _w: ((job.name, "bold" if not job.resting else ""),), grow=2),
         Column("host", "HOST", 8, host, text=lambda job: job.host, grow=1),
         Column("state", "STATE", 11, _state, text=lambda job: job.state),
-        Column("step", "PROGRESS", 13, progress_cell, sort=_share, grow=1, weight=3),
-        Column("loss", "LOSS", 6, lambda job, _w: number((losses(job) or (None,))[-1]), right=True, weight=2),
-        Column("curve", "", 10, lambda job, w: ((sparkline(losses(job), w), "run"),), grow=1, weight=5),
+        Column("step", "PROGRESS", 13, progress_cell, sort=_share, grow=1, weight=3, text=steps),
+        Column("loss", "LOSS", 6, lambda job, _w: number(loss(job)), sort=loss, right=True, weight=2),
+        Column("", "", 10, lambda job, w: ((sparkline(losses(job), w), "run"),), grow=1, weight=5),
         Column("left", "LEFT", 7, lambda job, _w: _left(job), sort=lambda job: job.eta, right=True, weight=4),
         Column("home", "HOME", 4, _home, text=lambda job: job.pull_state, weight=7),
         Column("age", "AGE", 4, lambda job, _w: ((_age(job), "dim"),), sort=lambda job: job.id, right=True, weight=6),
-        Column("why", "WHY", 10, reason, grow=3, weight=8),
+        Column("why", "WHY", 10, reason, grow=3, weight=8, over=("step", _rests)),
     ]
+
+
+def _rests(job: Job) -> bool:
+    """Why it does not run says more than how far it is."""
+    return job.state not in ("running", "stopping", "succeeded", "cancelled", "paused") and bool(why(job))
 
 
 def _state(job: Job, _width: int) -> Cell:

@@ -31,6 +31,7 @@ class FleetScreen(JobActs):
     TOPICS: ClassVar[frozenset[str]] = frozenset({"hosts", "jobs", "metrics", "checkpoints"})
     PAUSE = 1.0
     AUTO_FOCUS = "#jobs"
+    FIRST = ("act.submit", "host.add")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "other", "Hosts/jobs", id="fleet.other"),
         Binding("a", "add", "Add host", id="host.add"),
@@ -45,7 +46,7 @@ class FleetScreen(JobActs):
         yield Heading("Hosts", id="hosts-head")
         yield Table[HostLine](host_columns(), lambda line: line.info.name, id="hosts")
         yield Heading("Jobs", id="jobs-head")
-        empty = _("No jobs yet. n submits one; : recipes shows what there is.")
+        empty = _("No jobs yet: n submits a recipe, ! runs a script of yours.")
         yield Table[Job](job_columns(lambda: self.data), lambda job: job.id, id="jobs", empty=empty)
         yield KeyBar()
 
@@ -80,6 +81,12 @@ class FleetScreen(JobActs):
         jobs.set_items(shown)
         self._say(data, lines)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While the hosts have the keys, none of them means a job; but for jobs that are marked."""
+        if action in ("job", "compare") and self.is_mounted:
+            return bool(self.query_one("#jobs", Table).marks) or not self.query_one("#hosts", Table).has_focus
+        return super().check_action(action, parameters)
+
     @work(thread=True, exit_on_error=False)
     def _warm(self) -> None:
         """The screen that is opened next is loaded while one looks at this one."""
@@ -94,6 +101,8 @@ class FleetScreen(JobActs):
             if code in counts:
                 mark, tone = sign(code)
                 note += [(f"{mark} {counts[code]} ", tone), (f"{state_word(code)}  ", "dim")]
+        if not self.ended:
+            note.append((_("without those that have ended: h shows them"), "warn"))
         self.query_one("#jobs-head", Heading).say(*note)
         reached = sum(line.info.state == "reachable" or line.info.name == "local" for line in lines)
         told = _("{reached} of {count} can be reached", reached=reached, count=len(data.hosts))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
 
 from ...i18n import _
 from ...page import Page
 from ...text import Span
 from ...widgets.bars import KeyBar, Lines, TopBar
+from ...widgets.reading import Scroll
 
 Line = tuple[Span, ...]
 
@@ -17,12 +17,12 @@ class HelpScreen(Page):
     """Made anew each time: a remapped key shows as it is now."""
 
     EVERY = 0
-    AUTO_FOCUS = "VerticalScroll"
+    AUTO_FOCUS = "Scroll"
 
     def compose(self) -> ComposeResult:
         """Lines to scroll."""
         yield TopBar()
-        with VerticalScroll():
+        with Scroll():
             yield Lines()
         yield KeyBar()
 
@@ -57,11 +57,13 @@ class HelpScreen(Page):
         lines += [_pair(*item) for item in everywhere]
         lines += [(("", ""),), ((_("After :"), "head bold"),), (("", ""),)]
         lines += [
-            _pair(":fleet :run :queue :recipes :data :events :settings :help", _("open a screen")),
+            _pair(":fleet :queue :pipelines :sweeps", _("open a screen")),
+            _pair(":recipes :data :events :audit", ""),
+            _pair(":cost :stats :notify :secrets :settings", ""),
             _pair(":host a100   :job qwen", _("open a host or a job; any unique beginning will do")),
             _pair(":submit a100", _("a new job on that host")),
-            _pair(":add :import :demo :quit", _("acts")),
-            _pair(":lt doctor   :lt audit", _("commands of the command line, in this terminal")),
+            _pair(":add :import :adopt :demo :doctor :quit", _("acts")),
+            _pair(":lt host ls   :lt cost --by week", _("commands of the command line, in this terminal")),
         ]
         lines += [(("", ""),), ((_("After /"), "head bold"),), (("", ""),)]
         lines += [
@@ -79,4 +81,4 @@ class HelpScreen(Page):
 
 
 def _pair(keys: str, what: str) -> Line:
-    return (f"  {keys:<28} ", "key bold"), (what, "")
+    return (f"  {keys:<40} ", "key bold"), (what, "")

@@ -15,27 +15,30 @@ from textual.widgets import ContentSwitcher
 
 from lt_controller.client import Client, Job, clock
 from lt_controller.client.cost import CostLine
+from lt_controller.client.details import Snapshot
 from lt_controller.client.fleet import Fleet
 from lt_controller.client.holdings import Holding, Holdings, Process
-from lt_controller.client.views import Snapshot
 from lt_controller.client.words import LtError
 
 from ...acts import JobActs, open_shell
-from ...host_acts import edit_host, remove_host, trust_host
+from ...host_acts import prepare_host, remove_host, trust_host
+from ...host_settings import edit_host
 from ...i18n import _
 from ...leaving import clear_host, forward_port, leave_host
 from ...logins import log_in
 from ...places import Place
 from ...text import said
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
+from ...widgets.reading import Scroll
 from ...widgets.table import Table
 from ...widgets.tabs import TabLine
 from ..fleet.hosts import HostLine, host_lines
 from ..fleet.jobs import job_columns
 from .about import check_lines, data_lines, gpu_lines, header_lines
 from .lists import HostEvent, disk_columns, disk_lines, event_columns, held_note, process_columns
+from .past import SPANS, cost_lines, period_lines, read_past, usage_lines
 
-TABS = ("overview", "processes", "disk", "checks", "events")
+TABS = ("overview", "processes", "disk", "checks", "events", "history")
 PROCESSES_EVERY = 10.0  # seconds, while they are looked at
 SPENT_EVERY = 20.0  # seconds
 
@@ -72,6 +75,8 @@ class HostScreen(JobActs):
         Binding("v", "leave", "Drain, retire", show=False, id="host.leave"),
         Binding("C", "clear", "Make room", show=False, id="host.clear"),
         Binding("f", "forward", "Forward a port", show=False, id="host.forward"),
+        Binding("b", "span", "How far back", show=False, id="host.span"),
+        Binding("O", "prepare", "Prepare offline", show=False, id="host.prepare"),
         Binding("X", "forget", "Forget", show=False, id="host.forget"),
     ]
 
@@ -81,6 +86,7 @@ class HostScreen(JobActs):
         self._asking = False
         self._spent: CostLine | None = None
         self._spent_at = 0.0
+        self._span = 0  # of the history: how far back
 
     def compose(self) -> ComposeResult:
         """The header, the tabs, and what they show."""
@@ -110,10 +116,17 @@ class HostScreen(JobActs):
                 yield Lines(id="disk-bars")
                 key = "{0.kind}/{0.name}/{0.detail}".format
                 yield Table[Holding](disk_columns(), key, id="host-disk")
-            with Vertical(id="checked", classes="scrolls"):
+            with Scroll(id="checked"):
                 yield Lines(id="checks-long")
             with Vertical(id="happened"):
                 yield Table[HostEvent](event_columns(), _event_key, id="host-events", empty=_("Nothing happened yet."))
+            with Scroll(id="history"):
+                yield Heading("Use", id="use-head")
+                yield Lines(id="use")
+                yield Heading("By day", id="days-head")
+                yield Lines(id="days")
+                yield Heading("What it was", id="periods-head")
+                yield Lines(id="periods", flows=True)
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -174,18 +187,30 @@ class HostScreen(JobActs):
             self.query_one("#host-disk", Table).set_items((self.held.items if self.held else None) or ())
         elif name == "checks":
             self.query_one("#checks-long", Lines).say(*check_lines(data.checks, self.size.width - 2))
-        else:
+        elif name == "events":
             self.query_one("#host-events", Table).set_items(data.events)
+        else:
+            self._show_past()
+
+    @work(exclusive=True, group="past", exit_on_error=False)
+    async def _show_past(self) -> None:
+        """Goes through all that ever ran here, so it is read only while one looks at it."""
+        told, days = SPANS[self._span]
+        past = await self.lt.feed.read(lambda client: read_past(client, self.place.name, days))
+        width = self.size.width
+        self.query_one("#use-head", Heading).say((_(told), "dim"))
+        self.query_one("#use", Lines).say(*usage_lines(past, width))
+        self.query_one("#days-head", Heading).say((_(told), "dim"))
+        self.query_one("#days", Lines).say(*cost_lines(past, width))
+        self.query_one("#periods", Lines).say(*period_lines(past))
 
     def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:
         """Shows a tab and gives it the keys."""
         inside = {"checks": "checked", "events": "happened"}.get(event.name, event.name)
         self.query_one(ContentSwitcher).current = inside
         self._show_tab(event.name)
-        for table in self.query(f"#{inside} Table"):
-            table.focus()
-            return
-        self.set_focus(None)
+        readers = (*self.query(f"#{inside} Table"), *self.query(f"Scroll#{inside}"))
+        self.set_focus(readers[0] if readers else None)
 
     def action_tab(self, name: str) -> None:
         """By number."""
@@ -279,10 +304,19 @@ class HostScreen(JobActs):
         """A port of it on this machine."""
         forward_port(self.lt, self.place.name)
 
+    def action_span(self) -> None:
+        """Further back in the history, then the last day again."""
+        self._span = (self._span + 1) % len(SPANS)
+        self.query_one(TabLine).choose("history")
+
+    def action_prepare(self) -> None:
+        """Sends all that a recipe needs."""
+        prepare_host(self.lt, self.place.name)
+
     def action_forget(self) -> None:
         """Takes the host out of the inventory."""
         remove_host(self.lt, self.place.name)
 
 
 def _event_key(line: HostEvent) -> str:
-    return f"{line[0]}/{line[1].attempt}/{line[1].time}/{line[1].code}"
+    return f"{line[0]}/{line[1].attempt}/{line[1].time}/{line[1].code}/{line[1].params}"

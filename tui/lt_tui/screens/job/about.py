@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...glyphs import bar, glyphs
 from ...i18n import _
 from ...palette import tone
-from ...text import Span, ago, duration, sign, size, state_word, steps, why
+from ...text import Span, ago, duration, needs_secrets, sign, size, state_word, steps, why
 from .reading import JobData
 
 Line = tuple[Span, ...]
@@ -18,6 +18,8 @@ def header_lines(data: JobData, width: int) -> list[Line]:
     first: list[Span] = [(f"{mark} {state_word(job.state)}", f"bold {colour}" if colour else "bold")]
     if reason := why(job):
         first.append((f"  {reason}", colour or "dim"))
+    if needs_secrets(job):
+        first.append((f"   {_('V gives them')}", "key bold"))
     first += [(f"   {glyphs().dot} ", "faint"), (job.host, "bold")]
     reach = data.reach
     if reach is not None and reach.state in ("unreachable", "refused") and not job.resting:

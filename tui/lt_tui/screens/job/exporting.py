@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...export import export_table, rows_as, save
+from ...export import export_table, save, save_rows
 from ...i18n import _
 from ...widgets.asking import Ask
 from ...widgets.tabs import TabLine
@@ -23,9 +23,9 @@ def export_job(page: JobScreen) -> None:
     name = f"{page.place.name}-{page.curves.names[0].replace('/', '-')}.svg"
 
     def write(answer: str | None) -> None:
-        if not answer or page.data is None:
+        if not answer or not answer.strip() or page.data is None:
             return
-        path = Path(answer).expanduser()
+        path = Path(answer.strip()).expanduser()
         curves = page.curves.shown(page.data)
         if path.suffix == ".svg":
             from lt_controller.client.drawing import svg
@@ -35,9 +35,9 @@ def export_job(page: JobScreen) -> None:
         rows = [["name", "step", "value"]]
         for curve in curves:
             rows += [
-                [curve.label, str(s), repr(v)] for s, v in zip(curve.series.steps, curve.series.values, strict=True)
+                [curve.label, str(s), repr(v)] for s, v in zip(curve.series.steps, curve.series.values, strict=False)
             ]
-        save(page, path, rows_as(rows, path.suffix))
+        save_rows(page, path, rows)
 
     note = _(".svg draws the chart; .csv and .jsonl write its values")
     page.app.push_screen(Ask(_("Export to"), name, note), write)

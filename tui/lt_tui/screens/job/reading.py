@@ -73,6 +73,8 @@ def read_job(client: Client, ref: str, curves: Curves, compare: Sequence[str]) -
             found = client.job(other)
         except LtError:
             continue  # removed meanwhile
+        if found.id == job.id:
+            continue
         others.append(found)
         curves.extend(client, found)
     return JobData(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -23,6 +23,7 @@ from ...text import said
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
 from ...widgets.chart import Chart
 from ...widgets.log_view import LogView
+from ...widgets.reading import Scroll
 from ...widgets.table import Table
 from ...widgets.tabs import TabLine
 from .about import header_lines
@@ -79,12 +80,12 @@ class JobScreen(JobActs):
                 yield Chart(id="chart-long")
             with Vertical(id="checkpoints"):
                 yield Table[Checkpoint](checkpoint_columns(lambda: self.data), _key, id="all", empty=_("None yet."))
-            with Vertical(id="recipe", classes="scrolls"):
+            with Scroll(id="recipe"):
                 yield Lines(id="spec")
-            with Vertical(id="samples", classes="scrolls"):
+            with Scroll(id="samples"):
                 yield Lines(id="measured")
             with Vertical(id="events"):
-                yield Table[Event](event_columns(), lambda e: f"{e.attempt}/{e.time}/{e.code}", id="happened")
+                yield Table[Event](event_columns(), _event_key, id="happened")
         yield KeyBar()
 
     def read(self, client: Client) -> JobData:
@@ -156,6 +157,7 @@ class JobScreen(JobActs):
         self.query_one(ContentSwitcher).current = event.name
         self._show_tab(event.name)
         focus = {"overview": "#log-short", "log": "#log-long", "checkpoints": "#all", "events": "#happened"}
+        focus |= {"recipe": "#recipe", "samples": "#samples"}
         if event.name in focus:
             self.query_one(focus[event.name]).focus()
         else:
@@ -237,24 +239,18 @@ class JobScreen(JobActs):
         else:
             await super().action_filter()
 
-    def _filter(self, table: Any, text: str) -> None:
-        if self.log_view is None:
-            super()._filter(table, text)
-        else:
-            self.filter_by(text)
-
-    def filter_by(self, text: str) -> None:
+    def filter_by(self, text: str, *, aloud: bool = True) -> None:
         """Shows the lines of the log that match, marked; `F` shows the others between them."""
         view = self.log_view
         if view is None:
-            super().filter_by(text)
+            super().filter_by(text, aloud=aloud)
             return
         self._find = text
         try:
             flags = re.IGNORECASE if text == text.lower() else 0
             view.find(re.compile(text, flags) if text else None, only=self._only)
-        except re.error:
-            return
+        except re.error as error:
+            self.no_pattern(error, aloud)
 
     async def action_back(self) -> None:
         """First out of the search, then out of the job."""
@@ -283,6 +279,10 @@ class JobScreen(JobActs):
         from .exporting import export_job
 
         export_job(self)
+
+
+def _event_key(item: Event) -> str:
+    return f"{item.attempt}/{item.time}/{item.code}/{item.params}"
 
 
 def _key(item: Checkpoint) -> str:

@@ -16,7 +16,7 @@ from lt_controller.client.words import LtError
 from ...acts import JobActs
 from ...i18n import _, current
 from ...places import Place
-from ...text import Cell, duration, sign, state_word
+from ...text import Cell, short_ago, sign, state_word
 from ...widgets.bars import Heading, KeyBar, TopBar
 from ...widgets.table import Column, Table
 
@@ -44,13 +44,13 @@ class QueueScreen(JobActs):
 
     def _columns(self) -> list[Column[Job]]:
         return [
-            Column("host", "HOST", 10, lambda job, _w: job.host, grow=1),
+            Column("host", "HOST", 9, lambda job, _w: job.host, grow=1),
             Column("place", "#", 3, _place, sort=lambda job: job.place, right=True),
             Column("priority", "PRIO", 4, _priority, sort=lambda job: job.priority, right=True, weight=2),
-            Column("job", "JOB", 14, lambda job, _w: ((job.name, "bold"),), grow=2),
+            Column("job", "JOB", 14, lambda job, _w: ((job.name, "bold"),), grow=1),
             Column("state", "STATE", 11, _state, text=lambda job: job.state),
-            Column("for", "WAITS FOR", 20, self._reason, grow=3),
-            Column("since", "SINCE", 8, self._since, sort=lambda job: job.id, right=True, weight=1),
+            Column("for", "WAITS FOR", 20, self._reason, grow=6),
+            Column("since", "SINCE", 6, self._since, sort=lambda job: job.id, right=True, weight=1),
         ]
 
     def read(self, client: Client) -> Fleet:
@@ -91,7 +91,7 @@ class QueueScreen(JobActs):
         data: Fleet | None = self.data
         if data is None or job.created_at is None:
             return ""
-        return ((duration((data.time - job.created_at).total_seconds()), "dim"),)
+        return ((short_ago(job.created_at, data.time), "dim"),)
 
     def targets(self) -> Sequence[Job]:
         """The marked ones, or the one under the cursor."""

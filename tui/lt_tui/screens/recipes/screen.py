@@ -14,13 +14,14 @@ from lt_controller.client import Client
 from lt_controller.client.recipes import RecipeInfo
 from lt_controller.client.words import LtError
 
-from ...i18n import _
+from ...i18n import _, current
 from ...page import Page
 from ...places import Place
 from ...terminal import run_lt
 from ...text import Span
 from ...widgets.asking import Ask
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
+from ...widgets.reading import Scroll
 from ...widgets.table import Column, Table
 
 
@@ -32,6 +33,8 @@ class RecipesScreen(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "new", "New from this", id="recipe.new"),
         Binding("v", "check", "Check", id="recipe.check"),
+        Binding("t", "test", "Try it", id="recipe.test"),
+        Binding("tab", "other", "List/text", id="recipe.other"),
     ]
 
     def compose(self) -> ComposeResult:
@@ -41,12 +44,14 @@ class RecipesScreen(Page):
         columns = [
             Column[RecipeInfo]("recipe", "RECIPE", 16, lambda r, _w: ((r.name, "bold"),), grow=1),
             Column[RecipeInfo]("whose", "", 7, lambda r, _w: ((_("yours") if r.own else _("shipped"), "dim"),)),
-            Column[RecipeInfo]("what", "WHAT FOR", 24, lambda r, _w: r.title, grow=4),
+            Column[RecipeInfo]("what", "WHAT FOR", 24, lambda r, _w: r.told(current()), grow=4),
         ]
         with Horizontal():
             yield Table[RecipeInfo](columns, lambda recipe: recipe.name, id="recipes-list")
-            with Vertical(id="recipe-text"):
-                yield Lines()
+            with Vertical(id="recipe-side"):
+                yield Lines(id="recipe-title", wraps=True)
+                with Scroll(id="recipe-text"):
+                    yield Lines()
         yield KeyBar()
 
     def read(self, client: Client) -> Sequence[RecipeInfo]:
@@ -85,17 +90,30 @@ class RecipesScreen(Page):
         if recipe is not None:
             run_lt(self.lt, ["recipe", "check", str(recipe.path) if recipe.own else recipe.name])
 
+    def action_test(self) -> None:
+        """A few steps of it with a tiny model, on this machine."""
+        recipe: RecipeInfo | None = self.query_one(Table).current
+        if recipe is not None:
+            run_lt(self.lt, ["recipe", "test", str(recipe.path) if recipe.own else recipe.name])
+
+    def action_other(self) -> None:
+        """The keys go to the text, or back to the list."""
+        table, text = self.query_one(Table), self.query_one(Scroll)
+        (text if table.has_focus else table).focus()
+
     @work(exclusive=True, exit_on_error=False)
     async def _text(self) -> None:
         recipe: RecipeInfo | None = self.query_one(Table).current
         if recipe is None:
             return
+        self.query_one("#recipe-title", Lines).say(((recipe.told(current()), "bold"),))
         name = str(recipe.path) if recipe.own else recipe.name
         try:
             text = await self.lt.feed.read(lambda client: client.recipe_text(name))
         except LtError as error:
             self.lt.refuse(error)
             return
+        self.query_one(Scroll).scroll_home(animate=False)
         self.query_one("#recipe-text Lines", Lines).say(*(coloured(line) for line in text.splitlines()))
 
     def on_table_opened(self, event: Table.Opened) -> None:

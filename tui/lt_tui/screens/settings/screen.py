@@ -40,6 +40,27 @@ PLACES = (
 )
 
 
+#: Keys that have a name in place of their sign.
+_SIGNS = {
+    "colon": ":",
+    "question_mark": "?",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+    "minus": "-",
+    "plus": "+",
+    "underscore": "_",
+    "exclamation_mark": "!",
+    "comma": ",",
+    "slash": "/",
+    "full_stop": ".",
+    "semicolon": ";",
+    "number_sign": "#",
+    "dollar_sign": "$",
+    "at": "@",
+}
+_LOCALE = ("LT_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+
+
 class SettingsScreen(Page):
     """`[tui]` of `config.toml`. Enter changes a value at once."""
 
@@ -75,8 +96,9 @@ class SettingsScreen(Page):
             return "config.toml" if key in mine else _("default")
 
         language = source("language")
-        if "language" not in mine and os.environ.get("LT_LANG"):
-            language = "LT_LANG"
+        if "language" not in mine:
+            # As `lt` itself finds it: the first of these that is set.
+            language = next((name for name in _LOCALE if os.environ.get(name)), language)
         themes = tuple(sorted(self.app.available_themes))
         yield Setting("language", i18n.current(), language, "of the screen: en or zh", ("en", "zh"))
         yield Setting("theme", self.app.theme, source("theme"), "colours; colour-blind is one of them", themes)
@@ -92,7 +114,9 @@ class SettingsScreen(Page):
         for name, binding in sorted(known.items()):
             given = name in keys
             key = str(keys[name]) if given else binding.key
-            yield Setting(f"keys.{name}", key, "config.toml" if given else _("default"), binding.description)
+            yield Setting(
+                f"keys.{name}", shown_keys(key), "config.toml" if given else _("default"), binding.description
+            )
         for name in sorted(set(mine) - {"language", "theme", "glyphs", "keys"}):
             yield Setting(name, str(mine[name]), "config.toml", "unknown: it has no effect")
         for name in sorted(set(keys) - set(known)):
@@ -108,29 +132,45 @@ class SettingsScreen(Page):
             return
         if setting.choices:
             options = [(choice, choice) for choice in setting.choices]
+            if setting.source == "config.toml":
+                options.append(("", _("the default")))
 
             def chosen(value: str | None) -> None:
                 if value is not None:
-                    self.lt.save_setting(setting.key, value)
-                    self.set_timer(0.3, self.reread)
+                    self.lt.save_setting(setting.key, value or None, self.reread)
 
             self.app.push_screen(Choose(_("Which {what}?", what=setting.key), options, setting.value), chosen)
         elif setting.key.startswith("keys."):
 
             def typed(value: str | None) -> None:
-                if value:
-                    self._give_key(setting.key.removeprefix("keys."), value)
+                if value is not None and value.strip() != setting.value:
+                    self._give_key(setting.key.removeprefix("keys."), value.strip())
 
-            note = _("A key such as x, ctrl+x or f5; several with commas.")
+            note = _("A key such as x, ctrl+x or f5; several with commas; nothing is the default.")
             self.app.push_screen(Ask(_("Key for: {what}", what=_(setting.what)), setting.value, note), typed)
 
-    def _give_key(self, name: str, key: str) -> None:
+    def _give_key(self, name: str, text: str) -> None:
         mine = self.lt.settings.get("tui")
         keys = dict(mine.get("keys") or {}) if isinstance(mine, dict) else {}
-        keys[name] = key
-        self.app.update_keymap({name: key})
-        self.lt.save_setting("keys", keys)
-        self.set_timer(0.3, self.reread)
+        if text:
+            keys[name] = named_keys(text)
+        else:
+            keys.pop(name, None)
+        self.app.set_keymap({str(key): str(value) for key, value in keys.items()})
+        self.lt.save_setting("keys", keys or None, self.reread)
+
+
+def shown_keys(keys: str) -> str:
+    """Keys as a person knows them: `?` and not its name."""
+    return ",".join(_SIGNS.get(key.strip(), key.strip()) for key in keys.split(","))
+
+
+def named_keys(text: str) -> str:
+    """What was typed, by the names that the framework has for keys."""
+    names = {sign: name for name, sign in _SIGNS.items()}
+    if text == ",":
+        return names[text]
+    return ",".join(names.get(key.strip(), key.strip()) for key in text.split(","))
 
 
 def all_bindings() -> Sequence[Binding]:

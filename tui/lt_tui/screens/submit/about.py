@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lt_controller.client import words
 from lt_controller.client.estimating import Estimated
 from lt_controller.client.recipes import RecipeField, RecipeProblem
 
 from ...i18n import _, current
 from ...text import Span, size
-
-if TYPE_CHECKING:
-    pass
 
 Line = tuple[Span, ...]
 
@@ -22,7 +17,7 @@ def doc_lines(field: RecipeField) -> list[Line]:
     kinds = {"text": _("text"), "number": _("number"), "integer": _("whole number"), "switch": _("true or false")}
     kind = kinds.get(field.kind, field.kind)
     lines: list[Line] = [((field.key, "head bold"), (f"  {kind}", "dim"))]
-    lines.append(((field.doc, ""),))
+    lines.append(((words.field_doc(field.doc, current()), ""),))
     if field.choices:
         lines.append(((_("one of: {names}", names=", ".join(field.choices)), "dim"),))
     return lines

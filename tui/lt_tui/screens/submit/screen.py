@@ -19,9 +19,10 @@ from lt_controller.client.words import LtError
 
 from ...forms import JobForm, Option, Sent, sent
 from ...glyphs import glyphs
-from ...i18n import _
+from ...i18n import _, current
 from ...options import name, priority
 from ...places import Place
+from ...planned import recipe_choices
 from ...text import Span, padded, said, wrapped
 from ...widgets.asking import Check
 from ...widgets.bars import Heading, Lines
@@ -105,7 +106,7 @@ class SubmitScreen(JobForm):
         """Fills the form."""
         options = [option.field(self.values.get(option.key)) for option in self.options()]
         self.show_form([*options, *data.fields] if data.error is None else [])
-        title = next((r.title for r in data.recipes if self.recipe in (r.name, str(r.path))), "")
+        title = next((r.told(current()) for r in data.recipes if self.recipe in (r.name, str(r.path))), "")
         self.query_one("#form-header", Lines).say(
             ((padded(_("recipe"), 8), "dim"), (self.recipe, "bold"), (f"   {title}", "dim")),
             ((padded(_("host"), 8), "dim"), (self.host, "bold")),
@@ -192,8 +193,7 @@ class SubmitScreen(JobForm):
         """Another recipe; what was changed is laid over it."""
         if self.data is None:
             return
-        width = max((len(r.name) for r in self.data.recipes), default=0)
-        options = [(str(r.path) if r.own else r.name, f"{r.name:{width}}  {r.title}") for r in self.data.recipes]
+        options = recipe_choices(self.data.recipes)
 
         def chosen(name: str | None) -> None:
             if name is not None:
