@@ -40,6 +40,7 @@ class BridgeClient:
         )
         self.pushes: list[tuple[float, frames.Frame]] = []
         self.order: list[str] = []  # the types of all frames as they came
+        self.received = 0  # bytes
         self._replies: dict[int, dict[str, Any]] = {}
         self._changed = threading.Condition()
         self._number = 0
@@ -148,6 +149,7 @@ class BridgeClient:
             data = os.read(fd, 1 << 20)
             if not data:
                 break
+            self.received += len(data)
             found = list(reader.feed(data))
             with self._changed:
                 for frame in found:

@@ -13,6 +13,7 @@ from .outbox import Outbox
 
 IDLE = 60.0  # seconds to wait when there is nothing to do
 SETTLE_LOOK = 0.02  # seconds between two looks at an attempt whose supervisor is about to leave
+PIECES_A_PUMP = 8  # pieces until requests are looked at again: to compress one takes a millisecond or two
 
 Key = Tuple[str, int]
 
@@ -37,6 +38,10 @@ class Delivery:
     def followed(self) -> Collection[Key]:
         """The attempts that are followed."""
         return self._followers.keys()
+
+    def deflate(self, wanted: bool) -> None:
+        """Whether large pieces leave compressed."""
+        self._outbox.deflates = wanted
 
     def follow(self, follower: Follower) -> None:
         """Begins to serve an attempt, from the cursors given; one that was followed already starts anew from them."""
@@ -80,7 +85,7 @@ class Delivery:
         return max(0.0, min(times) - now) if times else IDLE
 
     def pump(self) -> None:
-        """Fills the outbox, attempt by attempt, as far as there is room."""
+        """Fills the outbox, attempt by attempt, as far as there is room; a piece leaves while the next one is read."""
         now = time.monotonic()
         if now >= self._next_floor:
             self._next_floor = now + FLOOR
@@ -90,9 +95,12 @@ class Delivery:
         for key in [key for key, due in self._due.items() if due <= now]:
             del self._due[key]
             self._ready.setdefault(key, None)
-        while self._ready and self._outbox.has_room:
+        pieces = 0
+        while self._ready and self._outbox.has_room and pieces < PIECES_A_PUMP:
             key, _ = self._ready.popitem(last=False)
-            self._serve(key, self._followers[key])
+            if self._serve(key, self._followers[key]):
+                pieces += 1
+                self._outbox.flush()
 
     def _given_up(self, key: Key, follower: Follower) -> bool:
         """Tells a controller whose job another has adopted, and follows it no more."""
@@ -104,14 +112,16 @@ class Delivery:
         self.unfollow(*key)
         return True
 
-    def _serve(self, key: Key, follower: Follower) -> None:
+    def _serve(self, key: Key, follower: Follower) -> bool:
+        """Whether a piece was queued."""
         try:
             more = follower.step(self._outbox.send)
         except OSError:
-            return  # a sick disk: the floor looks again, and the beats show that the bridge itself is well
+            return False  # a sick disk: the floor looks again, and the beats show that the bridge itself is well
         if follower.done:
             self.unfollow(*key)
         elif more:
             self._ready[key] = None
         elif follower.settling:
             self._due[key] = time.monotonic() + SETTLE_LOOK
+        return more

@@ -198,6 +198,8 @@ class _Bridge:
             return self._operations.answer(request)
 
         def done(result: Any, error: LtError | None) -> None:
+            if error is None:
+                self._operations.after(request, result)
             self._reply(request.get("id"), result, error)
 
         lane, error = attempt(lambda: self._operations.lane_of(request))

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, List, Mapping
 
 from .. import __version__, confided, locks, owners, wakeups
 from ..protocol.errors import LtError
@@ -71,6 +71,16 @@ class Operations:
         """AT_ONCE, or the lane that answers it."""
         return self._handlers.get(_text(request, "op"), (AT_ONCE, self._ping))[0]
 
+    def after(self, request: Request, result: Any) -> None:
+        """On the loop's thread, before the reply: what was asked for together with an act."""
+        wanted = request.get("follow")
+        if request.get("op") != "start" or not isinstance(wanted, dict) or "missing" in result:
+            return
+        spec = request["spec"]
+        with contextlib.suppress(LtError):  # asked for again, by itself, it says why
+            self._follow({**wanted, "job": spec["job"], "attempt": spec["attempt"]})
+            result["followed"] = True
+
     def answer(self, request: Request) -> Any:
         """The result for the reply. Raises LtError."""
         op = _text(request, "op")
@@ -132,6 +142,7 @@ class Operations:
         from ..procs import boot_id
 
         self._owner = _text(request, "owner")
+        self._delivery.deflate(request.get("deflate") is True)
         devices = _devices(request)
         slots = request.get("slots")
         capped = isinstance(slots, int) and slots > 0
@@ -153,10 +164,14 @@ class Operations:
         }
 
     def _start(self, request: Request) -> Any:
+        from .. import snapshots
         from ..protocol.records import JobSpec, from_dict
         from ..start import start
 
         spec = from_dict(JobSpec, request.get("spec"))
+        missing = snapshots.missing(self._root, _items(request, "needs"))
+        if missing:
+            return {"missing": missing}
         with owners.acting(self._root, spec.job, self._owner):
             if request.get("secrets"):
                 # First, so that the dispatcher that finds the ticket has them. Without them the job waits, and says so.
@@ -243,10 +258,7 @@ class Operations:
     def _have(self, request: Request) -> Any:
         from .. import snapshots
 
-        items = request.get("items")
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise LtError("bad_request", key="items")
-        return {"missing": snapshots.missing(self._root, items)}
+        return {"missing": snapshots.missing(self._root, _items(request, "items"))}
 
     def _stage(self, request: Request) -> Any:
         from .. import snapshots
@@ -299,9 +311,7 @@ class Operations:
     def _clear(self, request: Request) -> Any:
         from .. import clearing
 
-        items = request.get("items")
-        if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-            raise LtError("bad_request", key="items")
+        items = _items(request, "items")
         return clearing.clear(self._root, self._lease, self._agent_dir, items, _rest(request))
 
     def _current(self, request: Request) -> AttemptPaths:
@@ -333,6 +343,13 @@ def _devices(request: Request) -> Dict[str, int]:
 
         return devices()
     return {str(gpu): size if isinstance(size := sizes.get(gpu), int) else 0 for gpu in wanted}
+
+
+def _items(request: Request, key: str) -> List[Dict[str, Any]]:
+    items = request.get(key) or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise LtError("bad_request", key=key)
+    return items
 
 
 def _rest(request: Request) -> float:

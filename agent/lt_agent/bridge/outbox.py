@@ -27,6 +27,7 @@ class Outbox:
         self._current: memoryview | None = None
         self._urgent_size = 0
         self._bulk_size = 0
+        self.deflates = False  # large pushes, where the other side wants it: over a line that encrypts
 
     def start(self) -> None:
         """Queues the magic that begins the stream."""
@@ -35,7 +36,7 @@ class Outbox:
 
     def send(self, header: dict[str, Any], payload: bytes = b"", *, urgent: bool = False) -> None:
         """Queues a frame. Raises ProtocolError if it is larger than the protocol allows."""
-        data = memoryview(frames.encode(header, payload))
+        data = memoryview(frames.encode(header, payload, deflate=self.deflates and not urgent))
         if urgent:
             self._urgent.append(data)
             self._urgent_size += len(data)

@@ -9,7 +9,7 @@ from typing import Any
 
 from lt_agent.protocol.errors import LtError
 from lt_inventory.facts import devices
-from lt_inventory.model import Host
+from lt_inventory.model import LOCAL, Host
 
 from .. import __version__
 from ..home import Home
@@ -93,6 +93,7 @@ def _connect(
             gpu_memory=found,
             lease_left=host.until.timestamp() - sent if host.until else None,
             lease_lead=host.lead,
+            deflate=host.kind != LOCAL,  # paramiko's part in a log is larger than zlib's
         )
         clock = (sent + time.time()) / 2 - float(hello["time"])
         if hello.get("boot_id") != facts.get("boot_id"):

@@ -22,6 +22,7 @@ from support.bridge_scene import (
     wait_asleep,
     write_slowly,
 )
+from support.wait import until
 
 
 @pytest.fixture
@@ -254,3 +255,15 @@ def test_two_bridges_follow_the_same_attempt(root: HostRoot) -> None:
         for client in (one, two):
             client.wait_type("exit")
             assert client.stream("log") == paths.log.read_bytes()
+
+
+def test_a_log_travels_compressed_for_whoever_asks_for_it(root: HostRoot) -> None:
+    paths = make_attempt(root)
+    log = b"".join(b"step %d loss 0.123 0.123 0.123 0.123\n" % n for n in range(100_000))
+    paths.log.write_bytes(log)
+    with connect(root) as client:
+        client.ask("hello", owner="test", version="test", slots=1, gpus_wanted=[], deflate=True)
+        follow(client, paths)
+        until(lambda: len(client.stream("log")) == len(log))
+        assert client.stream("log") == log
+        assert client.received < len(log) // 3

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import zlib
+
+import pytest
 from benchmarks.faults.fuzz import read_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -51,3 +55,26 @@ def test_a_large_header_travels_packed_and_comes_back() -> None:
     head = {"type": "x", "names": ["checkpoint-1000"] * 200_000}
     (frame,) = frames.FrameReader(expect_magic=False).feed(frames.encode(head))
     assert frame.header == head
+
+
+def test_a_large_payload_travels_compressed_where_that_helps_and_comes_back() -> None:
+    text, noise = b"loss 0.123\n" * 20_000, random.Random(7).randbytes(100_000)
+    for payload, smaller in ((text, True), (noise, False), (text[:1000], False)):
+        wire = frames.encode({"type": "x"}, payload, deflate=True)
+        assert (len(wire) < len(payload)) is smaller
+        (frame,) = frames.FrameReader(expect_magic=False).feed(wire)
+        assert (frame.header, frame.payload) == ({"type": "x"}, payload)
+
+
+@pytest.mark.parametrize(
+    ("said", "data"),
+    [
+        (100, b"x" * 5000),  # more than it says
+        (5001, b"x" * 5000),
+        (frames.MAX_PAYLOAD + 1, b"x" * 5000),
+        ("many", b"x" * 5000),
+    ],
+)
+def test_a_payload_that_is_not_of_the_size_it_says_is_refused(said: object, data: bytes) -> None:
+    wire = frames.encode({"type": "x", "deflated": said}, zlib.compress(data))
+    assert read_all(frames.MAGIC + wire) == "refused"
