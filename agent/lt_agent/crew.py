@@ -36,7 +36,7 @@ class Crew:
         self._wake_read, self._wake_write = os.pipe()
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
-        procs.become_subreaper()
+        self._adopts_orphans = procs.become_subreaper()
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # ignored, it would not be written to the pipe
 
@@ -117,7 +117,8 @@ class Crew:
 
         Returns how many had to be killed, and how many the kernel would not let go.
         """
-        self._reap()
+        if self._reap() and self._adopts_orphans:
+            return 0, 0
         alive = self.find_all()
         if not alive:
             return 0, 0
@@ -134,13 +135,18 @@ class Crew:
         with contextlib.suppress(OSError):
             os.write(self._wake_write, b"w")
 
-    def _reap(self) -> None:
+    def _reap(self) -> bool:
+        """Takes in who has ended; whether no child is left, alive or not.
+
+        For a subreaper that is the kernel's word that nothing of the job lives: what loses its parent becomes our
+        child, before that parent can be waited for. It spares most jobs a look at each process of the machine.
+        """
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
-                return
+                return True
             if pid == 0:
-                return
+                return False
             if pid == self.worker:
                 self.status = status

@@ -21,6 +21,7 @@ from .protocol.records import JobSpec, Manifest, from_dict
 INPUT = "input:"  # a word of a command that begins so is the path of its input of this name
 INPUT_VARIABLE = "LT_INPUT_"
 _NOT_INHERITED = ("LT_", "SSH_")  # the login that happened to start the dispatcher is no part of the job
+_SHORT_FILES, _SHORT_BYTES = 200, 4 << 20  # of code that is copied in milliseconds
 
 
 def prepare(
@@ -62,8 +63,6 @@ def _prepare(
         snapshots.check_unchanged(root, link.name, link.digest)
     resume = resume_point(root, spec)
     base = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
-    # So that the marker scan finds what the building of an environment started, too.
-    os.environ.update({procs.MARKER: spec.job, procs.ATTEMPT_MARKER: str(spec.attempt)})
     python = find_python(root, attempt, spec, {**base, **spec.variables}, on_event)
     if spec.kind == "recipe":
         write_json(
@@ -86,6 +85,20 @@ def _prepare(
         "argv": [inputs.get(word.removeprefix(INPUT), word) if word.startswith(INPUT) else word for word in argv],
         "env": env,
     }
+
+
+def is_short(root: HostRoot, spec: JobSpec) -> bool:
+    """Whether `prepare` is a matter of milliseconds: a command, with little code and nothing else to look at."""
+    if spec.kind != "command" or spec.env.kind != "existing" or spec.data or spec.resume is not None:
+        return False
+    if spec.code is None:
+        return True
+    try:
+        value = read_json(root.data_manifest(spec.code.name, spec.code.digest))
+        sizes = [int(entry["size"]) for entry in value["files"]]
+    except (LtError, OSError, ValueError, TypeError, KeyError):
+        return False  # `prepare` says what is wrong with it
+    return len(sizes) <= _SHORT_FILES and sum(sizes) <= _SHORT_BYTES
 
 
 def check_disk(attempt: AttemptPaths, spec: JobSpec) -> None:
@@ -177,6 +190,9 @@ def find_python(
             raise LtError("env_python_missing", python=spec.env.python)
         return os.path.abspath(found)
     from .envs import ensure_environment
+
+    # So that the marker scan finds what the building of an environment started, too.
+    os.environ.update({procs.MARKER: spec.job, procs.ATTEMPT_MARKER: str(spec.attempt)})
 
     # `--find-links data:…`: wheels that were sent to a host without a way out.
     plan = replace(spec.env, options=tuple(resolve_paths(root, list(spec.env.options))))

@@ -125,7 +125,7 @@ def kill_all(
     find: Callable[[], Iterable[int]],
     *,
     timeout: float = 10.0,
-    reap: Callable[[], None] = lambda: None,
+    reap: Callable[[], object] = lambda: None,
 ) -> tuple[int, int]:
     """SIGKILL for all that `find` finds, again and again until it finds nothing or `timeout` seconds are over.
 

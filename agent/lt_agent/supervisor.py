@@ -195,6 +195,10 @@ class _Supervisor:
             collect.remember_start(self._attempt, self._spec.outputs)
             return ready
 
+        if prepare.is_short(self._root, self._spec):
+            # No process that could be killed in the middle: it would cost more than all of this.
+            ready = None if self._stopper.look(None) else work()
+            return None if self._stopper.look(None) else ready
         helper = self._crew.help(work, close=self._not_for_helpers(), nice=0)
         while self._crew.helper is not None:
             if self._stopper.look(None):
