@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
@@ -29,6 +30,7 @@ from .steps import StreamStep, SubmitStep, passed
 from .vault import Confiding, Vault
 
 STAGERS = 2  # transfers to one host at a time
+Known = tuple["str | None", "dict[str, int]", "list[str]"]  # as `_known`
 # Tried again at the next connection, whose backoff is theirs as well.
 TRANSIENT = frozenset({"host_unreachable", "transfer_failed", "too_many_sessions", "command_timeout", "busy"})
 
@@ -107,15 +109,17 @@ class Dispatch:
         with self._lock:
             if key in self._staging:
                 return
-        if attempt.state == states.QUEUED:
-            # From here on the host may have it, whatever becomes of the connection: a stop has to ask there.
-            self._writer.run("jobs", jobs.set_state, *key, states.STAGING)
-            passed(SubmitStep.STAGING, self._home.path)
-        order = self._writer.read(jobs.order, attempt.job)
-        missing = self._missing([Snapshot.from_params(value) for value in order.snapshots])
+        # From here on the host may have it, whatever becomes of the connection: a stop has to ask there.
+        order, known = self._writer.run("jobs", _begin, *key)
+        passed(SubmitStep.STAGING, self._home.path)
+        needed = [Snapshot.from_params(value) for value in order.snapshots]
+        # A start that finds something missing is no start; secrets travel with one that is sure to begin.
+        asks_first = bool(order.spec.secrets) or self._lacks_uv(order)
+        missing = self._missing(needed) if asks_first else []
         if not missing and not self._lacks_uv(order):
-            self._start(attempt, order)
-            return
+            missing = self._start(attempt, order, needed, known)
+            if not missing:
+                return
         with self._lock:
             mine = [snapshot for snapshot in missing if (snapshot.name, snapshot.digest) not in self._arriving]
             if missing and not mine:
@@ -131,10 +135,7 @@ class Dispatch:
     def _missing(self, snapshots: list[Snapshot]) -> list[Snapshot]:
         if not snapshots:
             return []
-        items = [{"name": snapshot.name, "digest": snapshot.digest} for snapshot in snapshots]
-        answer = self._link.request("have", items=items)
-        missing = {(item["name"], item["digest"]) for item in answer["missing"]}
-        return [snapshot for snapshot in snapshots if (snapshot.name, snapshot.digest) in missing]
+        return _among(snapshots, self._link.request("have", items=_names(snapshots)))
 
     def _stage(self, attempt: Unfinished, order: Order, missing: list[Snapshot], cancel: threading.Event) -> None:
         key = (attempt.job, attempt.attempt)
@@ -165,21 +166,36 @@ class Dispatch:
         else:
             self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
 
-    def _start(self, attempt: Unfinished, order: Order) -> None:
+    def _start(self, attempt: Unfinished, order: Order, needed: list[Snapshot], known: Known) -> list[Snapshot]:
+        """Starts and follows it, in one round trip, if the host has all that it needs; else says what it lacks."""
         key = (attempt.job, attempt.attempt)
+        which, cursors, manifests = known
+        self._intake.follow(*key, which)  # first: the host may tell of it before it answers
+        answer: dict[str, Any] = {}
         try:
             secrets = self._confiding.with_start(order.spec.job, order.spec.secrets)
-            self._link.request("start", spec=to_dict(order.spec), **secrets)
+            follow = {"cursors": cursors, "manifests": manifests}
+            spec = to_dict(order.spec)
+            answer = self._link.request("start", spec=spec, needs=_names(needed), follow=follow, **secrets)
         except LtError as error:
             if error.code in TRANSIENT:
                 raise
             self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
-            return
+            return []
+        finally:
+            if not answer.get("followed"):
+                self._intake.unfollow(*key)
+        if answer.get("missing"):
+            return _among(needed, answer)
         passed(SubmitStep.STARTED, self._home.path)
         self._writer.run("jobs", jobs.set_state, *key, states.WAITING)
         passed(SubmitStep.RECORDED, self._home.path)
-        self._follow(attempt)
+        if answer.get("followed"):
+            passed(StreamStep.ASKED, self._home.path)
+        else:
+            self._follow(attempt)
         passed(SubmitStep.FOLLOWED, self._home.path)
+        return []
 
     def _cancel_staging(self, job: str, attempt: int) -> None:
         with self._lock:
@@ -215,7 +231,23 @@ class Dispatch:
             self._writer.run("jobs", jobs.note, *key, self._host.name, error)
 
 
-def _known(db: sqlite3.Connection, job: str, attempt: int) -> tuple[str | None, dict[str, int], list[str]]:
+def _begin(db: sqlite3.Connection, job: str, attempt: int) -> tuple[Order, Known]:
+    """Records that the attempt is on its way to its host; what was submitted, and what is known of it."""
+    jobs.set_state(db, job, attempt, states.STAGING)
+    return jobs.order(db, job), _known(db, job, attempt)
+
+
+def _names(snapshots: Sequence[Snapshot]) -> list[dict[str, str]]:
+    return [{"name": snapshot.name, "digest": snapshot.digest} for snapshot in snapshots]
+
+
+def _among(snapshots: Sequence[Snapshot], answer: dict[str, Any]) -> list[Snapshot]:
+    """Those that the host says it lacks."""
+    missing = {(item["name"], item["digest"]) for item in answer["missing"]}
+    return [snapshot for snapshot in snapshots if (snapshot.name, snapshot.digest) in missing]
+
+
+def _known(db: sqlite3.Connection, job: str, attempt: int) -> Known:
     """The pull policy, the cursors and the manifests known."""
     return jobs.order(db, job).which, streams.cursors(db, job, attempt), checkpoints.names(db, job, attempt)
 

@@ -52,6 +52,21 @@ def begin(client: BridgeClient, spec: JobSpec) -> dict[str, Any]:
     return summary
 
 
+def test_a_start_may_ask_for_what_it_needs_and_to_be_followed(host: AgentHost) -> None:
+    spec = host.spec("true")
+    value = json.loads(json.dumps(to_dict(spec)))
+    needs = [{"name": "code", "digest": "0" * 40}]
+    with connect(host) as client:
+        client.hello()
+        assert client.ask("start", spec=value, needs=needs, follow={}) == {"missing": needs}
+        assert not host.root.attempt(spec.job, 1).path.exists()
+        assert client.ask("start", spec=value, needs=[], follow={"cursors": {}, "manifests": []})["followed"]
+        client.wait_type("exit", job=spec.job)
+        assert b"succeeded" in client.stream("events", spec.job)
+        # Again, and with cursors that are none: it is there all the same, and says that it is not followed.
+        assert "followed" not in client.ask("start", spec=value, follow={"cursors": {"log": "x"}})
+
+
 def test_hello_tells_the_machine_and_its_jobs(host: AgentHost) -> None:
     with connect(host) as client:
         first = client.hello(slots=3)
