@@ -7,6 +7,7 @@ from typing import Any, Mapping, NamedTuple, Sequence
 
 import torch
 from torch import Tensor, nn
+from transformers import GenerationConfig
 
 
 class Answers(NamedTuple):
@@ -28,8 +29,9 @@ class ValueHead(nn.Linear):  # type: ignore[misc]
         nn.init.zeros_(self.bias)
 
     def forward(self, states: Tensor) -> Tensor:
-        """(rows, tokens, width) → (rows, tokens), in float32."""
-        return super().forward(states.float()).squeeze(-1)
+        """(rows, tokens, width) → (rows, tokens), in float32 whatever the policy computes in."""
+        with torch.autocast(states.device.type, enabled=False):
+            return super().forward(states.float()).squeeze(-1)
 
 
 class States:
@@ -77,6 +79,41 @@ def without_dropout(model: nn.Module) -> None:
             module.p = 0.0
         if isinstance(getattr(module, "attention_dropout", None), float):
             setattr(module, "attention_dropout", 0.0)  # noqa: B010
+
+
+def end_tokens(model: Any, tokenizer: Any) -> list[int]:
+    """Every token that ends an answer: the tokenizer's own first, and what the model names beside it, as TRL 1.16 takes
+    them. Some families end a turn with another token than a text.
+    """
+    named = model.generation_config.eos_token_id
+    more = named if isinstance(named, list) else [] if named is None else [named]
+    return list(dict.fromkeys([tokenizer.eos_token_id, *more]))
+
+
+def as_drawn(args: Any, model: Any, tokenizer: Any) -> GenerationConfig:
+    """Settings by which answers are drawn from the policy as it is.
+
+    transformers fills in what is left open from the model's own `generation_config.json`, and a penalty or a cut from
+    there would make the answers those of another policy than the one whose probabilities are compared.
+    """
+    return GenerationConfig(
+        max_new_tokens=args.response_length,
+        do_sample=True,
+        num_beams=1,
+        temperature=args.temperature,
+        top_k=0,
+        top_p=1.0,
+        # Taken as 0 it would cost a sort for each token.
+        min_p=None if model.generation_config.min_p is None else 0.0,
+        typical_p=1.0,
+        epsilon_cutoff=0.0,
+        eta_cutoff=0.0,
+        repetition_penalty=1.0,
+        no_repeat_ngram_size=0,
+        use_cache=True,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=end_tokens(model, tokenizer),
+    )
 
 
 def prompt_inputs(prompts: Sequence[Any], tokenizer: Any, device: Any) -> tuple[Tensor, Tensor]:

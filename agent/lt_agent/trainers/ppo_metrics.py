@@ -38,9 +38,9 @@ def of_rewards(grades: Tensor, names: Sequence[str], weights: Tensor) -> dict[st
     return {**found, "reward": total.mean(), "reward_std": total.std(unbiased=False)}
 
 
-def of_answers(ids: Tensor, mask: Tensor, end: int) -> dict[str, Tensor]:
+def of_answers(ids: Tensor, mask: Tensor, ends: Tensor) -> dict[str, Tensor]:
     """How long answers are, how many were cut, and how many ended by themselves."""
-    ended = ((ids == end) & mask).any(1).float()
+    ended = (torch.isin(ids, ends) & mask).any(1).float()
     return {
         "completions/mean_length": mask.sum(1).float().mean(),
         "completions/clipped_ratio": 1 - ended.mean(),

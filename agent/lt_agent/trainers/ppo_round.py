@@ -59,10 +59,10 @@ def drawn_order(passes: int, answers: int) -> Tensor:
     return torch.stack([torch.randperm(answers) for _ in range(passes)])
 
 
-def answer_mask(answers: Tensor, end: int) -> Tensor:
-    """True up to and with the first end token; all of an answer that was cut."""
-    ended = (answers == end).cumsum(1)
-    return (ended - (answers == end).long()) == 0
+def answer_mask(answers: Tensor, ends: Tensor) -> Tensor:
+    """True up to and with the first of the tokens that end one; all of an answer that was cut."""
+    found = torch.isin(answers, ends)
+    return (found.cumsum(1) - found.long()) == 0
 
 
 def save_state(

@@ -15,11 +15,11 @@ from typing import Any, Mapping, Sequence
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
-from transformers import GenerationConfig, Trainer, TrainerCallback
+from transformers import Trainer, TrainerCallback
 from trl.models.utils import unwrap_model_for_generation
 from trl.trainer.utils import entropy_from_logits, selective_log_softmax
 
-from .ppo_answers import States, ValueHead, graded, logits_of, without_dropout, write_answers
+from .ppo_answers import States, ValueHead, as_drawn, graded, logits_of, without_dropout, write_answers
 from .ppo_config import PPOConfig
 from .ppo_math import (
     KlControl,
@@ -101,16 +101,8 @@ class PPOTrainer(Trainer):  # type: ignore[misc]
         if self._reference is not None:
             self._reference.to(device)
         self._kl = KlControl(args.kl_coef, args.adap_kl_ctrl, args.target, args.horizon)
-        self._writing = GenerationConfig(
-            max_new_tokens=args.response_length,
-            do_sample=True,
-            temperature=args.temperature,
-            top_k=0,
-            top_p=1.0,
-            use_cache=True,
-            pad_token_id=processing_class.pad_token_id,
-            eos_token_id=processing_class.eos_token_id,
-        )
+        self._writing = as_drawn(args, model, processing_class)
+        self._ends = torch.tensor(self._writing.eos_token_id, device=device)
         self._round: Round | None = None
         self._passes = 0  # forward passes made over the round
         self._seen = 0  # answers written, by all processes
@@ -167,7 +159,7 @@ class PPOTrainer(Trainer):  # type: ignore[misc]
             torch.manual_seed(self.args.seed + self.args.process_index)
             for batch in loader:
                 answers, grades = self._answered(batch)
-                lengths = answer_mask(answers.ids, self.processing_class.eos_token_id).sum(1, keepdim=True)
+                lengths = answer_mask(answers.ids, self._ends).sum(1, keepdim=True)
                 found.append(self.accelerator.gather_for_metrics(torch.cat([grades, lengths], 1)))
         table = torch.cat(found)
         measured = of_rewards(table[:, :-1], self._names, self._weights)
@@ -229,10 +221,10 @@ class PPOTrainer(Trainer):  # type: ignore[misc]
     def _graded_round(self, rows: Sequence[Mapping[str, Any]]) -> Round:
         args = self.args
         answers, grades = self._answered(rows)
-        mask = answer_mask(answers.ids, self.processing_class.eos_token_id)
+        mask = answer_mask(answers.ids, self._ends)
         scores = (torch.nan_to_num(grades) * self._weights).sum(1)
         if args.missing_eos_penalty is not None:
-            ended = (answers.ids == self.processing_class.eos_token_id).any(1)
+            ended = torch.isin(answers.ids, self._ends).any(1)
             scores = scores - args.missing_eos_penalty * ~ended
         logprobs, values, reference = self._looked_at(answers, mask)
         kl = kl_estimate(logprobs, reference, args.kl_estimator) * mask
@@ -244,7 +236,7 @@ class PPOTrainer(Trainer):  # type: ignore[misc]
         self._seen += len(rows) * args.world_size
         self.state.num_input_tokens_seen += int(self._total((mask.sum() + answers.prompt_mask.sum()).float()))
         measured = of_rewards(grades, self._names, self._weights)
-        measured |= of_answers(answers.ids, mask, self.processing_class.eos_token_id)
+        measured |= of_answers(answers.ids, mask, self._ends)
         measured |= {
             "objective/kl": kl.sum(1).mean(),
             "objective/kl_coef": torch.tensor(self._kl.weight),

@@ -104,7 +104,58 @@ def test_an_answer_ends_with_its_first_end_token() -> None:
     from lt_agent.trainers.ppo_round import answer_mask
 
     answers = torch.tensor([[5, 2, 2, 7], [5, 6, 7, 8], [2, 1, 1, 1]])
-    assert answer_mask(answers, 2).sum(1).tolist() == [2, 4, 1]
+    assert answer_mask(answers, torch.tensor([2])).sum(1).tolist() == [2, 4, 1]
+    assert answer_mask(answers, torch.tensor([2, 6])).sum(1).tolist() == [2, 2, 1], "whichever comes first"
+
+
+def tiny_model() -> Any:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    torch.manual_seed(1)
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = AutoConfig.for_model("llama", vocab_size=12, eos_token_id=2, pad_token_id=0, bos_token_id=1, **sizes)
+    return AutoModelForCausalLM.from_config(config)
+
+
+def test_answers_are_drawn_from_the_policy_whatever_its_own_settings_for_generation_are() -> None:
+    from types import SimpleNamespace
+
+    from lt_agent.trainers.ppo_answers import as_drawn
+
+    tokenizer = SimpleNamespace(pad_token_id=0, eos_token_id=2)
+    asked = SimpleNamespace(response_length=12, temperature=1.0)
+    drawn = []
+    for own in ({}, {"repetition_penalty": 5.0, "top_p": 0.3, "top_k": 2, "min_p": 0.5, "no_repeat_ngram_size": 1}):
+        model = tiny_model()
+        model.generation_config.update(**own)
+        torch.manual_seed(3)
+        ids = torch.tensor([[5, 6]] * 4)
+        drawn.append(model.generate(ids, generation_config=as_drawn(asked, model, tokenizer)))
+    assert torch.equal(*drawn)
+
+
+def test_every_token_that_the_model_names_ends_an_answer() -> None:
+    from types import SimpleNamespace
+
+    from lt_agent.trainers.ppo_answers import end_tokens
+
+    model = tiny_model()
+    model.generation_config.eos_token_id = [7, 2]
+    assert end_tokens(model, SimpleNamespace(eos_token_id=2)) == [2, 7]
+    model.generation_config.eos_token_id = None
+    assert end_tokens(model, SimpleNamespace(eos_token_id=2)) == [2]
+
+
+def test_values_are_read_in_float32_also_where_the_policy_computes_in_bfloat16() -> None:
+    from lt_agent.trainers.ppo_answers import ValueHead
+
+    head = ValueHead(4)
+    torch.nn.init.constant_(head.weight, 1 / 3)
+    states = torch.full((1, 1, 4), 0.1, dtype=torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = head(states)
+    assert value.dtype == torch.float32
+    assert value.item() == pytest.approx(4 * float(states[0, 0, 0]) / 3, abs=1e-7)
 
 
 def test_each_round_is_given_as_often_as_it_is_passed_over_and_each_epoch_is_shuffled_anew() -> None:
