@@ -12,6 +12,7 @@ from lt_agent.protocol.paths import AttemptPaths
 
 MAX_SMALLER = 3
 MAX_HANGS = 1
+EVALUATING = "evaluating"
 GENERATIONS = {"grpo": 8, "gspo": 8, "rloo": 2}
 """Answers to a prompt where the recipe does not say: TRL 1.16's defaults."""
 
@@ -19,15 +20,16 @@ GENERATIONS = {"grpo": 8, "gspo": 8, "rloo": 2}
 def prepare_again(file: Path) -> bool:
     """After a failed worker: whether it is worth another start. If so the worker file says how, and an event tells it.
 
-    Out of memory: a smaller batch, more accumulation, the same rows in each step. A hang: once more as it was. Both go
-    on from the newest checkpoint of this attempt, else from where the attempt began.
+    Out of memory: a smaller batch, more accumulation, the same rows in each step; while evaluating, fewer rows at a
+    time there and nothing else. A hang: once more as it was. Both go on from the newest checkpoint of this attempt,
+    else from where the attempt began.
     """
     worker = read_json(file)
     paths = _paths(worker, file)
     failure = read_json(paths.failure) or {}
     if paths.stop_request.exists():
         return False
-    changed = again(worker, str(failure.get("reason")))
+    changed = again(worker, str(failure.get("reason")), failure.get("phase"))
     if changed is None:
         return False
     found = newest_checkpoint(paths)
@@ -38,13 +40,16 @@ def prepare_again(file: Path) -> bool:
     train = changed["recipe"].get("train") or {}
     params: dict[str, Any] = {"reason": failure.get("reason"), "from_step": found[0] if found else 0}
     if failure.get("reason") == "oom":
-        params |= {key: train[key] for key in ("per_device_train_batch_size", "gradient_accumulation_steps")}
+        params |= {key: train[key] for key in _batch_keys(failure.get("phase"))}
     append_line(paths.events, {"time": time.time(), "code": "started_again", "params": params})
     return True
 
 
-def again(worker: Mapping[str, Any], reason: str) -> dict[str, Any] | None:
-    """The worker file for the next start after a failure of that reason, or None: a pure decision."""
+def again(worker: Mapping[str, Any], reason: str, phase: str | None = None) -> dict[str, Any] | None:
+    """The worker file for the next start after a failure of that reason, or None: a pure decision.
+
+    `phase` is what went on when memory ran out.
+    """
     retries = dict(worker.get("retries") or {})
     limit = {"oom": MAX_SMALLER, "hang": MAX_HANGS}.get(reason, 0)
     if retries.get(reason, 0) >= limit:
@@ -52,7 +57,7 @@ def again(worker: Mapping[str, Any], reason: str) -> dict[str, Any] | None:
     changed: dict[str, Any] = json.loads(json.dumps(worker))
     changed["retries"] = {**retries, reason: retries.get(reason, 0) + 1}
     if reason == "oom":
-        smaller = smaller_recipe(changed["recipe"])
+        smaller = (smaller_evaluation if phase == EVALUATING else smaller_recipe)(changed["recipe"])
         if smaller is None:
             return None
         changed["recipe"] = smaller
@@ -81,6 +86,18 @@ def smaller_recipe(recipe: Mapping[str, Any]) -> dict[str, Any] | None:
     return {**recipe, "train": {**train, **batch}, **({str(method): own} if own else {})}
 
 
+def smaller_evaluation(recipe: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The recipe with fewer rows at a time when evaluating, in whole groups of answers; None where there are none."""
+    method, train = str(recipe.get("method")), recipe.get("train") or {}
+    own = recipe.get(method) or {}
+    group = 1
+    if method in GENERATIONS:
+        group = int(own.get("num_generations_eval") or own.get("num_generations") or GENERATIONS[method])
+    rows = int(train.get("per_device_eval_batch_size") or 8)
+    fewer = next((n for n in range(rows // 2, 0, -1) if n * _processes(recipe) % group == 0), None)
+    return {**recipe, "train": {**train, "per_device_eval_batch_size": fewer}} if fewer else None
+
+
 def smaller_batch(train: Mapping[str, Any]) -> dict[str, int] | None:
     """Half the rows at a time and twice the passes, so that a step learns from the same rows; None for a single row.
 
@@ -92,6 +109,12 @@ def smaller_batch(train: Mapping[str, Any]) -> dict[str, int] | None:
     if factor is None:
         return None
     return {"per_device_train_batch_size": rows // factor, "gradient_accumulation_steps": passes * factor}
+
+
+def _batch_keys(phase: str | None) -> tuple[str, ...]:
+    if phase == EVALUATING:
+        return ("per_device_eval_batch_size",)
+    return ("per_device_train_batch_size", "gradient_accumulation_steps")
 
 
 def _rows(train: Mapping[str, Any]) -> int:

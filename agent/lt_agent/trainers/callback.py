@@ -70,7 +70,10 @@ class SpoolCallback(TrainerCallback):  # type: ignore[misc]
         transformers' loop would take another step before it looked.
         """
         self._leave.disarm()
-        self._watch.begin("step")
+        # PPO keeps its rounds in its checkpoints, so to `_round_steps` each step is one.
+        of_ppo = getattr(args, "num_ppo_epochs", 1) * getattr(args, "num_mini_batches", 1)
+        self._watch.expect_rounds(max(self._round_steps, of_ppo))
+        self._watch.begin("evaluating" if args.eval_on_start else "step")
         self._rate_from = (state.global_step, time.monotonic())
         if is_main():
             append_line(

@@ -13,6 +13,7 @@ from lt_agent.protocol.files import write_json
 from lt_agent.protocol.paths import AttemptPaths
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_CUDA_OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation
 _NEARLY_NOTHING = 8 << 20  # bytes; writers in C++ and Rust report a full disk without an errno
 
 
@@ -51,6 +52,8 @@ def classify(error: BaseException, out: str | os.PathLike[str]) -> TrainingFailu
             return cause
         if isinstance(cause, BadRow):
             return TrainingFailure("bad_data", str(cause))
+        if _refused_by_the_template(cause):
+            return TrainingFailure("bad_data", f"the model's chat template refuses a conversation: {_line(cause)}")
         if _out_of_memory(cause):
             return TrainingFailure("oom", f"out of memory: {_line(cause)}")
         if isinstance(cause, OSError) and cause.errno in _FULL:
@@ -63,10 +66,13 @@ def classify(error: BaseException, out: str | os.PathLike[str]) -> TrainingFailu
     return TrainingFailure("exception", f"{type(error).__name__}: {_line(error)}")
 
 
-def record(paths: AttemptPaths, failure: TrainingFailure) -> None:
-    """Writes failure.json, unless a rank that failed earlier has: later failures are mostly its consequences."""
+def record(paths: AttemptPaths, failure: TrainingFailure, phase: str | None = None) -> None:
+    """Writes failure.json, unless a rank that failed earlier has: later failures are mostly its consequences.
+
+    `phase` is what went on, where that is known: out of memory asks for something else while evaluating.
+    """
     if not paths.failure.exists():
-        write_json(paths.failure, {"reason": failure.reason, "message": failure.message})
+        write_json(paths.failure, {"reason": failure.reason, "message": failure.message, "phase": phase})
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
@@ -78,12 +84,23 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
         current = current.__cause__ or current.__context__
 
 
+def _refused_by_the_template(error: BaseException) -> bool:
+    """Templates raise by themselves: where roles do not alternate, or for a role that the model was not made for."""
+    kind = getattr(sys.modules.get("jinja2"), "TemplateError", None)
+    return kind is not None and isinstance(error, kind)
+
+
 def _out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     torch = sys.modules.get("torch")
-    kind = getattr(torch, "OutOfMemoryError", None)
-    return kind is not None and isinstance(error, kind)
+    kind, device = getattr(torch, "OutOfMemoryError", None), getattr(torch, "AcceleratorError", None)
+    if kind is not None and isinstance(error, kind):
+        return True
+    # Not every allocation goes through torch's own allocator.
+    return (
+        device is not None and isinstance(error, device) and getattr(error, "error_code", None) == _CUDA_OUT_OF_MEMORY
+    )
 
 
 def _missing(error: ImportError) -> str:

@@ -20,7 +20,8 @@ LIMITS = {"loading": 3600.0, "tokenising": 4 * 3600.0, "evaluating": 4 * 3600.0,
 """Seconds that a phase may take where the recipe's `watch:` says nothing; `step` is the first step's."""
 
 FACTOR, FLOOR = 10.0, 120.0  # times the median step; seconds below which nothing counts as a hang
-_KEPT = 50  # steps that the median is taken of
+_KEPT = 50  # steps that the usual is taken of, or three rounds where they have more
+_ENOUGH = 3  # steps or rounds that say what is usual
 EXIT_CODE = 1
 
 
@@ -40,24 +41,37 @@ class Watch:
         self._factor = float(settings.get("step_factor") or FACTOR)
         self._floor = float(settings.get("step_floor") or FLOOR)
         self._end, self._now = end, now
+        self._round = 1
         self._steps: Deque[float] = deque(maxlen=_KEPT)
-        self._phase, self._since = "loading", now()
+        # Together, since another thread looks: a new phase must never be seen with the old one's beginning.
+        self._present = ("loading", now())
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="lt-watch", daemon=True)
 
+    @property
+    def phase(self) -> str:
+        """What goes on now."""
+        return self._present[0]
+
     def start(self) -> None:
         """From now on time counts."""
-        self._since = self._now()
+        self.begin(self.phase)
         self._thread.start()
 
     def begin(self, phase: str) -> None:
         """A phase begins: `loading`, `tokenising`, `evaluating`, `saving`, `step`."""
-        self._phase, self._since = phase, self._now()
+        self._present = (phase, self._now())
+
+    def expect_rounds(self, steps: int) -> None:
+        """Of so many steps one writes answers first, and takes many times as long as those that learn from them."""
+        self._round = max(1, steps)
+        self._steps = deque(self._steps, maxlen=max(_KEPT, _ENOUGH * self._round))
 
     def step(self) -> None:
         """A step ended, and the next one begins."""
-        if self._phase == "step":
-            self._steps.append(self._now() - self._since)
+        phase, since = self._present
+        if phase == "step":
+            self._steps.append(self._now() - since)
         self.begin("step")
 
     def stop(self) -> None:
@@ -66,18 +80,29 @@ class Watch:
 
     def limit(self) -> float:
         """Seconds that the present phase may take."""
-        if self._phase == "step" and len(self._steps) >= 3:
-            return max(self._floor, self._factor * median(self._steps))
-        return self._limits[self._phase]
+        return self._limit_of(self.phase)
 
     def overdue(self) -> bool:
         """Whether the present phase is past its limit."""
-        return self._now() - self._since > self.limit()
+        phase, since = self._present
+        return self._now() - since > self._limit_of(phase)
+
+    def _limit_of(self, phase: str) -> float:
+        if phase == "step":
+            # Wherever a round begins: so many steps in a row have one among them that writes.
+            steps = list(self._steps)
+            ends = range(len(steps), self._round - 1, -self._round)
+            longest = [max(steps[end - self._round : end]) for end in ends]
+            if len(longest) >= _ENOUGH:
+                return max(self._floor, self._factor * median(longest))
+        return self._limits[phase]
 
     def _watch(self) -> None:
         while not self._done.wait(min(10.0, max(0.2, self.limit() / 10))):
-            if self.overdue():
-                self._end(self._phase, self._now() - self._since)
+            phase, since = self._present
+            took = self._now() - since
+            if took > self._limit_of(phase):
+                self._end(phase, took)
                 return
 
 

@@ -14,7 +14,8 @@ _ENOUGH = 10  # entries before anything is said
 _SPIKE = 3.0  # times the usual loss
 _FLAT = 0.005  # less gain than this share over the memory is none
 _KL = 10.0  # nats per answer; an aligned model is rarely further from its start
-_SPREAD = 1e-3  # of rewards within a group; without any there is nothing to learn from
+_SPREAD = 1e-3  # of rewards; less is none
+_ALL = 0.999  # of the groups of answers
 
 
 class Signs:
@@ -23,7 +24,7 @@ class Signs:
     def __init__(self) -> None:
         self._losses: Deque[float] = deque(maxlen=_MEMORY)
         self._rewards: Deque[float] = deque(maxlen=_MEMORY)
-        self._spreads: Deque[float] = deque(maxlen=_ENOUGH)
+        self._alike: Deque[float] = deque(maxlen=_ENOUGH)
         self._said: set[str] = set()
 
     def seen(self, step: int, logs: Mapping[str, Any]) -> List[Event]:
@@ -34,7 +35,7 @@ class Signs:
             # With rewards the loss says nothing: it moves about zero.
             found.update(self._loss(loss))
         if reward is not None:
-            found.update(self._reward(reward, _number(logs, "reward_std")))
+            found.update(self._reward(reward, _without_difference(logs)))
         kl = _distance(logs)
         if kl is not None and reward is not None:
             found["kl_high"] = {"kl": kl, "limit": _KL} if kl > _KL else None
@@ -63,7 +64,7 @@ class Signs:
                 found["loss_plateau"] = {"loss": last, "entries": _MEMORY}
         return found
 
-    def _reward(self, reward: float, spread: Optional[float]) -> Dict[str, Optional[Dict[str, Any]]]:
+    def _reward(self, reward: float, alike: Optional[float]) -> Dict[str, Optional[Dict[str, Any]]]:
         before = list(self._rewards)
         self._rewards.append(reward)
         found: Dict[str, Optional[Dict[str, Any]]] = {"reward_collapse": None, "reward_flat": None}
@@ -74,11 +75,24 @@ class Signs:
             # By how much it fell, of what it had ever won: rewards may be negative or begin anywhere.
             if best - low > _SPREAD and now < best - 0.7 * (best - low):
                 found["reward_collapse"] = {"reward": now, "best": best}
-        if spread is not None:
-            self._spreads.append(spread)
-            if len(self._spreads) == _ENOUGH and max(self._spreads) < _SPREAD:
+        if alike is not None:
+            self._alike.append(alike)
+            if len(self._alike) == _ENOUGH and min(self._alike) >= _ALL:
                 found["reward_flat"] = {"reward": reward}
         return found
+
+
+def _without_difference(logs: Mapping[str, Any]) -> Optional[float]:
+    """The share of groups whose answers all got the same reward: nothing can be learnt from those.
+
+    TRL 1.16 logs it. Its `reward_std` is the spread of all answers, and prompts that are not equally hard are enough
+    for that; where there is none at all, the groups have none either (RLOO looks at its own after the distance to the
+    start was taken off, and PPO has no groups).
+    """
+    spread, share = _number(logs, "reward_std"), _number(logs, "frac_reward_zero_std")
+    if spread is None:
+        return share
+    return 1.0 if spread < _SPREAD else share or 0.0
 
 
 def _distance(logs: Mapping[str, Any]) -> Optional[float]:

@@ -34,17 +34,18 @@ def run(file: str, *, prepare_only: bool = False) -> int:
     except TrainingFailure as failure:
         print(failure, file=sys.stderr)  # noqa: T201
         return 1
+    watch = Watch(job.section("watch"), ending(job))
     try:
-        _train(job, prepare_only)
+        _train(job, watch, prepare_only)
     except Stopped:
         say("stopped before the first step; nothing to save")
     except Exception as error:
-        return _fail(job, error)
+        return _fail(job, error, watch.phase)
     _leave_group()
     return 0
 
 
-def _train(job: WorkerJob, prepare_only: bool) -> None:
+def _train(job: WorkerJob, watch: Watch, prepare_only: bool) -> None:
     train = prepare if prepare_only else trainer_for(job.method)
     absent = _absent_modules(job)
     if absent:
@@ -60,7 +61,6 @@ def _train(job: WorkerJob, prepare_only: bool) -> None:
     requests = Requests(job.paths)
     leave = EarlyLeave(requests)
     leave.arm()
-    watch = Watch(job.section("watch"), ending(job))
     watch.start()
     try:
         requests.leave_if_asked()
@@ -92,12 +92,12 @@ def _say_missing_trackers(job: WorkerJob) -> None:
                 append_line(job.paths.events, {"time": time.time(), "code": "tracker_missing", "params": params})
 
 
-def _fail(job: WorkerJob, error: Exception) -> int:
+def _fail(job: WorkerJob, error: Exception, phase: str) -> int:
     failure = classify(error, _existing(job.paths.out))
     if is_main():
         discard_unfinished(job)
     try:
-        record(job.paths, failure)
+        record(job.paths, failure, phase)
     except OSError as full:
         print(f"failure.json can't be written: {full}", file=sys.stderr)  # noqa: T201
     if not isinstance(error, TrainingFailure) or error.__cause__ is not None:

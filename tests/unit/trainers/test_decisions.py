@@ -219,3 +219,9 @@ def test_a_recipe_of_files_needs_no_hub(tmp_path: Path) -> None:
     hub = tiny_recipe(data)
     hub["datasets"].append({"path": "owner/rows", "type": "text"})
     assert needs_hub(load_job(Attempt(tmp_path / "b", hub).paths.worker))
+
+
+def test_a_conversation_that_the_chat_template_refuses_is_bad_data(tmp_path: Path) -> None:
+    jinja2 = pytest.importorskip("jinja2")
+    told = classify(jinja2.TemplateError("System role not supported"), tmp_path)
+    assert (told.reason, "System role not supported" in told.message) == ("bad_data", True)

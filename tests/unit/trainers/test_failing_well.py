@@ -73,6 +73,19 @@ def test_kto_keeps_two_rows_to_compare() -> None:
     assert again({"recipe": {**recipe, "kto": {"loss_type": "apo_zero_unpaired"}}}, "oom") is not None
 
 
+def test_memory_that_ran_out_while_evaluating_takes_nothing_from_the_training() -> None:
+    recipe = {"method": "sft", "train": {"per_device_train_batch_size": 1}}
+    changed = again({"recipe": recipe}, "oom", "evaluating")
+    assert changed is not None
+    assert changed["recipe"]["train"] == {"per_device_train_batch_size": 1, "per_device_eval_batch_size": 4}
+    assert again({"recipe": recipe}, "oom", "step") is None, "a single row is as few as there are"
+    one = {"method": "sft", "train": {"per_device_eval_batch_size": 1}}
+    assert again({"recipe": one}, "oom", "evaluating") is None
+    groups = {"method": "grpo", "grpo": {"num_generations": 8}, "train": {"per_device_eval_batch_size": 24}}
+    fewer = again({"recipe": groups}, "oom", "evaluating")
+    assert fewer is not None and fewer["recipe"]["train"]["per_device_eval_batch_size"] == 8, "whole groups"
+
+
 def test_ppo_also_writes_fewer_answers_at_once_after_it_ran_out_of_memory() -> None:
     changed = again({"recipe": {"method": "ppo", "ppo": {"kl_coef": 0.1}}}, "oom")
     assert changed is not None
@@ -108,6 +121,21 @@ def test_a_step_hangs_after_ten_times_the_usual_and_a_phase_after_its_own_limit(
     assert watch.limit() == 20, "what an evaluation took is no step"
 
 
+def test_writing_a_round_of_answers_is_no_hang_after_quick_steps_that_learn_from_the_one_before() -> None:
+    clock = Clock()
+    watch = Watch({"step_floor": 5}, lambda phase, seconds: None, clock)
+    watch.expect_rounds(4)
+    watch.begin("step")
+    for _ in range(3):
+        assert watch.limit() == 1800, "the first rounds"
+        for seconds in (1, 60, 1, 1):  # a resumed run may begin in the middle of one
+            clock.time += seconds
+            watch.step()
+    assert watch.limit() == 600
+    clock.time += 61
+    assert not watch.overdue()
+
+
 def codes(logs: list[dict[str, float]]) -> list[tuple[str, int]]:
     signs = Signs()
     return [(event["code"], event["params"]["step"]) for n, log in enumerate(logs) for event in signs.seen(n, log)]
@@ -130,6 +158,9 @@ def test_rewards_that_collapse_or_do_not_differ_and_a_model_far_from_its_start_a
     fallen = [{"loss": 0.0, "reward": 0.0, "reward_std": 0.2, "kl": 0.1}] * 20
     assert [code for code, _ in codes(rising + fallen)] == ["reward_collapse"]
     assert codes([{"reward": 0.5, "reward_std": 0.0}] * 12) == [("reward_flat", 9)]
+    alike = {"reward": 0.5, "reward_std": 0.4, "frac_reward_zero_std": 1.0}
+    assert codes([alike] * 12) == [("reward_flat", 9)], "prompts that differ teach nothing, answers that do would"
+    assert codes([alike, {**alike, "frac_reward_zero_std": 0.5}] * 6) == []
     assert codes([{"reward": 0.5, "kl": 0.11, "completions/mean_length": 100.0}] * 3) == [("kl_high", 0)]
     assert codes([{"reward": 0.5, "kl": 0.11, "completions/mean_length": 80.0}] * 3) == [], "it is logged per token"
     assert codes([{"reward": 0.5, "objective/kl": 11.0}] * 3) == [("kl_high", 0)]

@@ -85,7 +85,8 @@ EVENTS: dict[str, str] = {
     "rotated": "{name} was deleted on the host: newer ones are there",
     "disk_low": "the host's disk is getting full[: {free:size} free]",
     "started_again": "started again from step {from_step}: {reason}[, now {per_device_train_batch_size} rows at "
-    "a time][, {gradient_accumulation_steps} passes a step]",
+    "a time][, {gradient_accumulation_steps} passes a step][, now {per_device_eval_batch_size} rows at a time when "
+    "evaluating]",
     "hang": "nothing happened for {seconds:time} ({phase}); the log shows where each thread was",
     "loss_spike": "step {step}: the loss jumped to {loss} from {usual}; look at the rows, lower "
     "learning_rate or max_grad_norm if it stays",
@@ -94,8 +95,8 @@ EVENTS: dict[str, str] = {
     "kl_high": "step {step}: the model is far from its start (KL {kl}); raise beta or lower learning_rate",
     "reward_collapse": "step {step}: the reward fell to {reward}, it was {best}; go back to an earlier checkpoint "
     "with a lower learning_rate",
-    "reward_flat": "step {step}: all answers get the same reward; make the reward finer, the prompts easier, "
-    "or raise temperature",
+    "reward_flat": "step {step}: within each group all answers get the same reward; make the reward finer, the "
+    "prompts easier, or raise temperature",
     "resume_data_differs": "the data is not what the checkpoint was trained on",
     "plan": "{total_steps} steps planned",
     "env_existing": "environment: {python}",
