@@ -49,15 +49,17 @@ def new_adapter(adapter: Mapping[str, Any], model: Any, *, scores: bool = False)
     raise TrainingFailure("bad_recipe", f"adapter.type {kind!r} is unknown to this agent: lora, lokr, ptuning")
 
 
-def hold_adapter_in_bfloat16(model: Any) -> None:
-    """As TRL has it over weights of 4 bits, DoRA's magnitudes excepted. PEFT loads a checkpoint's adapter as float32,
-    and a resumed run would go on in other numbers than the one before it.
+def hold_adapter_over_four_bits(model: Any, fp16: bool) -> None:
+    """In bfloat16 as TRL has it, DoRA's magnitudes excepted. PEFT loads a checkpoint's adapter as float32, and a run
+    that goes on from one would do so in other numbers. Under loss scaling (`fp16`: a GPU without bfloat16) in float32,
+    since torch unscales no gradients of bfloat16.
     """
     import torch
 
+    held = torch.float32 if fp16 else torch.bfloat16
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and "lora_magnitude_vector" not in name:
-            parameter.data = parameter.data.to(torch.bfloat16)
+            parameter.data = parameter.data.to(held)
 
 
 def loraplus_optimizer(model: Any, args: Any, ratio: float) -> Any:

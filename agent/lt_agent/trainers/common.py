@@ -11,7 +11,7 @@ from typing import Any, Callable, Mapping
 
 from lt_agent.protocol.files import append_line
 
-from .adapters import hold_adapter_in_bfloat16, loraplus_optimizer, new_adapter
+from .adapters import hold_adapter_over_four_bits, loraplus_optimizer, new_adapter
 from .arguments import Device, build, field_names, trainer_arguments
 from .best import best_checkpoint, take_weights
 from .checkpoints import can_be_resumed, versions
@@ -129,7 +129,7 @@ def _ours(base: Any, job: WorkerJob) -> Any:
         def create_optimizer(self, *args: Any, **kwargs: Any) -> Any:
             """The trainer's own, or LoRA+'s with two learning rates."""
             if job.section("model").get("load_in_4bit"):
-                hold_adapter_in_bfloat16(self.model)
+                hold_adapter_over_four_bits(self.model, bool(self.args.fp16))
             ratio = (job.recipe.get("adapter") or {}).get("loraplus_lr_ratio")
             if ratio and self.optimizer is None:
                 self.optimizer = loraplus_optimizer(self.model, self.args, float(ratio))
@@ -222,10 +222,16 @@ def _without_printing(trainer: Any) -> None:
 
 
 def _say_size(trainer: Any, device: Device) -> None:
-    trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    total = sum(p.numel() for p in trainer.model.parameters())
+    trained = sum(_weights_in(p) for p in trainer.model.parameters() if p.requires_grad)
+    total = sum(_weights_in(p) for p in trainer.model.parameters())
     precision = "bfloat16" if trainer.args.bf16 else "float16" if trainer.args.fp16 else "float32"
     say(f"training {trained:,} of {total:,} parameters on {device.kind} in {precision}")
+
+
+def _weights_in(parameter: Any) -> int:
+    # bitsandbytes packs two weights into a byte, and remembers the shape that they had.
+    packed = getattr(parameter, "quant_state", None)
+    return int(packed.shape.numel() if packed is not None else parameter.numel())
 
 
 def _save_final(method: Method, job: WorkerJob, trainer: Any, callback: Any) -> None:

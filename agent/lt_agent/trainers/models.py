@@ -64,7 +64,7 @@ def load_model(job: WorkerJob, tokenizer: Any, *, scores: bool = False) -> Any:
         dtype=model.get("torch_dtype") or "auto",
         revision=model.get("revision"),
         trust_remote_code=_trusted(model),
-        **quantisation(model),
+        **quantisation(model, bool(job.section("train").get("fp16"))),
         **_attention(model),
         **head,
     )
@@ -106,8 +106,11 @@ def load_adapter(model: Any, path: str) -> Any:
     return PeftModel.from_pretrained(model, path, is_trainable=True)
 
 
-def quantisation(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The loader's argument for weights of 4 bits (QLoRA: NF4, quantised twice); empty where the recipe has none."""
+def quantisation(model: Mapping[str, Any], fp16: bool = False) -> dict[str, Any]:
+    """The loader's argument for weights of 4 bits (QLoRA: NF4, quantised twice); empty where the recipe has none.
+
+    They are unpacked to what the training computes in: float16 where it asks for that.
+    """
     if not model.get("load_in_4bit"):
         return {}
     import torch
@@ -119,7 +122,7 @@ def quantisation(model: Mapping[str, Any]) -> dict[str, Any]:
             load_in_4bit=True,
             bnb_4bit_quant_type=model.get("bnb_4bit_quant_type") or "nf4",
             bnb_4bit_use_double_quant=model.get("bnb_4bit_use_double_quant") is not False,
-            bnb_4bit_compute_dtype=torch.bfloat16 if native else torch.float32,
+            bnb_4bit_compute_dtype=torch.float16 if fp16 else torch.bfloat16 if native else torch.float32,
         )
     }
 
