@@ -19,6 +19,10 @@ def with_turns_marked(data: Data, tokenizer: Any, args: Any) -> Data:
     """
     if not getattr(args, "assistant_only_loss", False) or args.chat_template_path is not None:
         return data
+    if "completion" in data.train.column_names and args.completion_only_loss is not False:
+        # The completion alone is learnt from, and that is what the assistant says.
+        args.assistant_only_loss = False
+        return data
     if "messages" not in data.train.column_names or _trl_can(tokenizer):
         return data
     say("the chat template marks no turns: they are told apart by rendering each conversation turn by turn")
@@ -45,7 +49,7 @@ def assistant_spans(messages: Sequence[Mapping[str, Any]], render: Any) -> tuple
         written = until[start:]
         short = written.rstrip()
         # A line break behind the end token belongs to nobody; one that is itself the end of the turn does.
-        spans.append((start, start + len(written if short == str(message["content"]).rstrip() else short)))
+        spans.append((start, start + len(written if short.lstrip() == str(message["content"]).strip() else short)))
     return whole, spans
 
 
@@ -55,8 +59,11 @@ def _start(whole: str, before: Sequence[Mapping[str, Any]], content: str, render
         return len(asked)
     # A template may have no words for who begins, and what it puts before a new answer (an empty thought, say) need
     # not stand before an old one.
-    found = whole.find(content, len(plain)) if whole.startswith(plain) else -1
-    return found if found >= 0 else None
+    if not whole.startswith(plain):
+        return None
+    # Some trim what is said.
+    places = (whole.find(text, len(plain)) for text in (content, content.strip()))
+    return next((place for place in places if place >= 0), None)
 
 
 def _trl_can(tokenizer: Any) -> bool:

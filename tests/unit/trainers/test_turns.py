@@ -27,6 +27,7 @@ CHATML = (
 )
 PLAIN = "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}"
 THINKS = CHATML.replace("assistant\n' }}{% endif %}", "assistant\n<think></think>' }}{% endif %}")
+TRIMS = "{% for m in messages %}{{ '[INST] ' if m.role != 'assistant' }}{{ m.content | trim }}</s>{% endfor %}"
 FORGETS = "{% for m in messages %}{% if loop.last or m.role != 'assistant' %}{{ m.content }}|{% endif %}{% endfor %}"
 
 
@@ -43,8 +44,9 @@ def rendered(template: str) -> Any:
         (CHATML, ["Hi<|im_end|>", "So long <|im_end|>"]),
         (PLAIN, ["Hi\n", "So long \n"]),
         (THINKS, ["Hi<|im_end|>", "So long <|im_end|>"]),
+        (TRIMS, ["Hi</s>", "So long</s>"]),
     ],
-    ids=["chatml", "plain", "thinks"],
+    ids=["chatml", "plain", "thinks", "trims"],
 )
 def test_what_a_turn_adds_to_the_text_is_the_assistants_up_to_its_end_token(template: str, found: list[str]) -> None:
     pytest.importorskip("jinja2")
@@ -86,3 +88,16 @@ def test_a_model_whose_template_has_no_marks_learns_from_the_assistant_alone(
     # The same answers are learnt from under longer questions: as many tokens count, more are read.
     assert losses[0]["num_tokens"] < losses[1]["num_tokens"]
     assert abs(losses[0]["loss"] - losses[1]["loss"]) < 0.5
+
+
+def test_of_rows_with_a_completion_that_is_learnt_from_and_no_marks_are_asked_for() -> None:
+    """`sft-lora` asks for the assistant's turns, and may be given data of another type by one word."""
+    from types import SimpleNamespace
+
+    from lt_agent.trainers.data import Data
+    from lt_agent.trainers.turns import with_turns_marked
+
+    args = SimpleNamespace(assistant_only_loss=True, chat_template_path=None, completion_only_loss=None)
+    data = Data(SimpleNamespace(column_names=["prompt", "completion"]), None, "")
+    assert with_turns_marked(data, None, args) is data
+    assert args.assistant_only_loss is False
