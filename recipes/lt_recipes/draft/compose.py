@@ -12,6 +12,7 @@ from ..extending import overlaid
 from ..loading import PACKAGE, gallery, load, presets
 from ..review.host_rules import AMPERE
 from ..schema import METHODS, Recipe
+from ..schema.sft import TURNS
 from ..yaml_source import parse
 from .sniff import Guess
 
@@ -72,6 +73,8 @@ def _from_gallery(answers: Answers) -> dict[str, Any]:
     values.pop("description", None)
     if answers.adapter == "none":
         values.pop("adapter", None)
+    if answers.guess.type not in TURNS:
+        values["train"].pop("assistant_only_loss", None)
     return values
 
 
@@ -79,7 +82,8 @@ def _model(answers: Answers) -> dict[str, Any]:
     if answers.memory == 0:
         return {"name_or_path": answers.model, "torch_dtype": "float32"}
     old = answers.capability is not None and answers.capability < AMPERE
-    dtype = "bfloat16" if not old else "float16" if answers.adapter != "none" else "float32"
+    # Weights that are trained themselves: 16 bits would round their updates away.
+    dtype = "float32" if answers.adapter == "none" else "float16" if old else "bfloat16"
     return {"name_or_path": answers.model, "torch_dtype": dtype}
 
 

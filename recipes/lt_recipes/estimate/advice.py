@@ -38,7 +38,7 @@ def advise(recipe: Recipe, model: Model, memory: float) -> Advice:
 def _changes(recipe: Recipe) -> Iterator[tuple[str, Any]]:
     if recipe.train.gradient_checkpointing is False:
         yield "train.gradient_checkpointing", True
-    if recipe.model.torch_dtype == "float32":
+    if recipe.model.torch_dtype == "float32" and recipe.adapter is not None:
         yield "model.torch_dtype", "bfloat16"
     rows = recipe.train.per_device_train_batch_size or 8
     passes = recipe.train.gradient_accumulation_steps or 1
@@ -50,7 +50,10 @@ def _changes(recipe: Recipe) -> Iterator[tuple[str, Any]]:
     if recipe.adapter is None:
         yield "train.optim", "adamw_8bit"
         yield "adapter", {"type": "lora", "r": 16, "alpha": 32}
-        yield "train.optim", None
+        yield "train.optim", recipe.train.optim
+        if recipe.model.torch_dtype == "float32":
+            # Not before: updates of weights that are trained themselves would be rounded away.
+            yield "model.torch_dtype", "bfloat16"
     if recipe.model.name_or_path is not None and not recipe.model.load_in_4bit:
         yield "model.load_in_4bit", True
     length = getattr(recipe.train, "max_length", None)

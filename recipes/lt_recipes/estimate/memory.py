@@ -45,16 +45,17 @@ def estimate(recipe: Recipe, model: Model) -> Estimate:
     """The peak of one GPU. What it does not know: the rows' real lengths (it takes `max_length`), the memory that a
     reward model of another size takes (it takes this model's), and kernels that trade memory otherwise.
     """
-    train = recipe.train
     gpus = max(1, recipe.resources.gpus)
     weight = _weight_bytes(recipe, model)
-    trained, per_trained = _trained(recipe, model)
-    gradients = trained * per_trained
-    optimizer = trained * optimizer_bytes(train.optim, per_trained)
+    trained = lora_parameters(recipe, model) if recipe.adapter is not None else model.parameters
+    held = trained_bytes(recipe)
+    gradients = trained * held
+    optimizer = trained * kept_bytes(recipe)
     shard_weights, shard_gradients, shard_optimizer = _shards(recipe, gpus)
     parts: dict[str, float] = {"weights": weight / shard_weights}
     if recipe.adapter is not None:
-        parts["adapter"] = gradients
+        parts["adapter"] = trained * held
+    parts["16-bit copies"] = _copies(recipe, model) / shard_weights
     parts["gradients"] = gradients / shard_gradients
     parts["optimizer"] = optimizer / shard_optimizer
     parts["activations"] = _activations(recipe, model)
@@ -92,33 +93,82 @@ def lora_parameters(recipe: Recipe, model: Model) -> int:
     return layers * per_layer + saved
 
 
+_MOMENTS = (
+    ("ademamix", 3),
+    ("prodigy", 4),  # two moments, a sum of gradients, and the weights at the start (prodigyopt)
+    ("lion", 1),
+    ("rmsprop", 1),
+    ("adagrad", 1),
+    ("schedule_free_sgd", 1),
+    ("sgd", 0),
+    ("lomo", 0),  # it keeps no gradients either
+)
+"""Numbers kept per weight, by part of the optimizer's name; two for all of Adam's kin."""
+
+
 def optimizer_bytes(optim: str | None, per_weight: float) -> float:
-    """Bytes of optimizer state per trained weight: two moments for Adam in the weight's own type, one byte each in
-    8 bits (Dettmers et al., arXiv:2110.02861); Adafactor keeps rows and columns alone (arXiv:1804.04235).
+    """Bytes of optimizer state per trained weight of `per_weight` bytes: two moments for Adam, in the weight's own type
+    with torch's and in float32 with bitsandbytes' of 32 bits, one byte each in 8 bits (Dettmers et al.,
+    arXiv:2110.02861); Adafactor keeps rows and columns alone (arXiv:1804.04235).
     """
     name = (optim or "adamw_torch_fused").lower()
-    if "8bit" in name:
-        return 2.0
     if "adafactor" in name:
         return 0.05
-    if name.startswith(("sgd", "lion")):
-        return per_weight if name.startswith("lion") else 0.0
-    return 2 * per_weight
+    moments = next((count for part, count in _MOMENTS if part in name), 2)
+    if "8bit" in name or "4bit" in name:
+        return moments * (1.0 if "8bit" in name else 0.5)
+    float32 = name.startswith("paged_") or name.endswith(("_32bit", "_bnb")) or name == "ademamix"
+    return moments * (4.0 if float32 else per_weight)
+
+
+def trained_bytes(recipe: Recipe) -> float:
+    """Bytes of a trained weight, and of its gradient. PEFT holds an adapter in float32, TRL over 4 bits in bfloat16
+    (lt not under loss scaling); accelerate makes float32 of what FSDP shards, DeepSpeed 16 bits of all.
+    """
+    if recipe.parallel.strategy == "deepspeed" and _in_16_bits(recipe):
+        return 2.0
+    if recipe.adapter is not None:
+        return 2.0 if recipe.model.load_in_4bit and not recipe.train.fp16 else 4.0
+    if recipe.parallel.strategy == "fsdp" and _in_16_bits(recipe):
+        return 4.0
+    return _own_bytes(recipe)
+
+
+def kept_bytes(recipe: Recipe) -> float:
+    """Bytes that the optimizer keeps for a trained weight. DeepSpeed's, in 16 bits, keeps the weight itself in float32
+    as well, and its moments are of that type (arXiv:1910.02054, section 3.1: 12 bytes for Adam).
+    """
+    if recipe.parallel.strategy == "deepspeed" and _in_16_bits(recipe):
+        return 4.0 + optimizer_bytes(recipe.train.optim, 4.0)
+    return optimizer_bytes(recipe.train.optim, trained_bytes(recipe))
+
+
+def _own_bytes(recipe: Recipe) -> float:
+    return BYTES.get(recipe.model.torch_dtype, 2.0)  # `auto`: nearly all models are saved in 16 bits
+
+
+def _in_16_bits(recipe: Recipe) -> bool:
+    """Whether it computes in 16 bits, whatever the weights are held in: what the worker decides on a GPU that can."""
+    return bool(recipe.resources.gpus) and (recipe.train.bf16 is not False or bool(recipe.train.fp16))
+
+
+def _copies(recipe: Recipe, model: Model) -> float:
+    """Weights of float32 that are computed with in 16 bits: torch's autocast keeps the copies that it makes of trained
+    ones until the forward pass ends (its documentation: `cache_enabled`). FSDP and DeepSpeed do without.
+    """
+    if recipe.adapter is not None or recipe.parallel.strategy in ("fsdp", "deepspeed"):
+        return 0.0
+    if not _in_16_bits(recipe) or _own_bytes(recipe) < 4:
+        return 0.0
+    return 2.0 * (model.linear + (0 if recipe.method == "reward" else model.embedding))
 
 
 def _weight_bytes(recipe: Recipe, model: Model) -> float:
-    per = BYTES.get(recipe.model.torch_dtype, 2.0)  # `auto`: nearly all models are saved in 16 bits
+    per = trained_bytes(recipe) if recipe.adapter is None else _own_bytes(recipe)
     if not recipe.model.load_in_4bit:
         return model.parameters * per
     four = NF4 if recipe.model.bnb_4bit_use_double_quant else NF4_SINGLE
     return model.linear * four + (model.parameters - model.linear) * per
-
-
-def _trained(recipe: Recipe, model: Model) -> tuple[int, float]:
-    """(trained weights, bytes of each). PEFT holds an adapter in float32, TRL over 4 bits in bfloat16."""
-    if recipe.adapter is None:
-        return model.parameters, BYTES.get(recipe.model.torch_dtype, 2.0)
-    return lora_parameters(recipe, model), 2.0 if recipe.model.load_in_4bit else 4.0
 
 
 def _shards(recipe: Recipe, gpus: int) -> tuple[int, int, int]:
@@ -147,21 +197,22 @@ def _answer_length(recipe: Recipe) -> int:
 
 
 def _activations(recipe: Recipe, model: Model) -> float:
-    """16-bit activations kept for the backward pass (after Korthikanti et al., arXiv:2205.05198, with the attention
-    matrix never written down, as in FlashAttention and SDPA, and a gated MLP). Per token and layer: two norms' inputs,
-    the inputs of the projections, q, k, v, attention's output, and gate, up, their product, activation. With
-    checkpointing: each layer's input, and one layer's all.
+    """Activations kept for the backward pass, in the type that is computed in (after Korthikanti et al.,
+    arXiv:2205.05198, with the attention matrix never written down, as in FlashAttention and SDPA, and a gated MLP). Per
+    token and layer: two norms' inputs, the inputs of the projections, q, k, v, attention's output, and gate, up, their
+    product, activation. With checkpointing: each layer's input, and one layer's all.
     """
     rows, length = _rows_and_length(recipe)
     tokens = rows * length
     queries, keys = model.heads * model.head_dim, model.kv_heads * model.head_dim
     experts = max(layer.active for layer in model.linears)
-    layer = 2.0 * tokens * (4 * model.hidden + 2 * queries + 2 * keys + 4 * experts * _inner(model))
+    each = 2.0 if _in_16_bits(recipe) or _own_bytes(recipe) < 4 else 4.0
+    layer = each * tokens * (4 * model.hidden + 2 * queries + 2 * keys + 4 * experts * _inner(model))
     if recipe.model.attn_implementation == "eager":
         layer += 5.0 * rows * model.heads * length**2
     if recipe.train.gradient_checkpointing is False:
         return model.layers * layer
-    return model.layers * 2.0 * tokens * model.hidden + layer
+    return model.layers * each * tokens * model.hidden + layer
 
 
 def _inner(model: Model) -> int:
@@ -195,18 +246,21 @@ def _has_reference(recipe: Recipe) -> bool:
 
 
 def _generation(recipe: Recipe, model: Model) -> float:
-    """Keys and values while answers are written: 2 × layers × KV heads × head size × 2 bytes × tokens × answers."""
+    """Keys and values while answers are written: 2 × layers × KV heads × head size × bytes × tokens × answers. TRL
+    writes in the type that the weights are held in, our PPO in the one that is computed in.
+    """
     rows, length = _rows_and_length(recipe)
+    each = 2.0 if recipe.method == "ppo" and _in_16_bits(recipe) else _own_bytes(recipe)
     own: Any = getattr(recipe, recipe.method)
     passes = recipe.train.gradient_accumulation_steps or 1
     if recipe.method == "ppo":
         at_once = own.local_rollout_forward_batch_size or 64
         per_gpu = min(at_once, rows * passes * (own.num_mini_batches or 1))
-        return 2.0 * model.layers * model.kv_heads * model.head_dim * 2 * length * per_gpu
+        return 2.0 * model.layers * model.kv_heads * model.head_dim * each * length * per_gpu
     per_gpu = rows * (own.steps_per_generation or passes)
     if own.generation_batch_size:
         per_gpu = max(1, own.generation_batch_size // max(1, recipe.resources.gpus))
-    return 2.0 * model.layers * model.kv_heads * model.head_dim * 2 * length * per_gpu
+    return 2.0 * model.layers * model.kv_heads * model.head_dim * each * length * per_gpu
 
 
 def _value(recipe: Recipe, model: Model) -> float:

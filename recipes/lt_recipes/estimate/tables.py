@@ -42,6 +42,7 @@ def training_table() -> Iterator[str]:
     yield "|---|---|---|---|---|"
     ways: list[tuple[str, float, str | None]] = [
         ("full, fp32, AdamW", 4.0, None),
+        ("full, fp32, 8-bit AdamW", 4.0, "adamw_8bit"),
         ("full, bf16, AdamW", 2.0, None),
         ("full, bf16, 8-bit AdamW", 2.0, "adamw_8bit"),
         ("full, bf16, Adafactor", 2.0, "adafactor"),

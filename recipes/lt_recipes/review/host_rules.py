@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..estimate import Estimate, Model, advise, estimate
-from ..estimate.memory import BYTES, lora_parameters
+from ..estimate.memory import kept_bytes, lora_parameters, trained_bytes
 from ..estimate.schedule import Schedule
 from ..hardware import capability
 from ..schema import Recipe
@@ -52,11 +52,10 @@ def checkpoint_bytes(recipe: Recipe, model: Model) -> tuple[float, float]:
 
     Adam's two moments lie in the trained weights' type; an adapter is saved, like them, in float32.
     """
-    from ..estimate.memory import optimizer_bytes
-
-    per = 4.0 if recipe.adapter is not None else BYTES.get(recipe.model.torch_dtype, 2.0)
+    per = 4.0 if recipe.adapter is not None else trained_bytes(recipe)
     trained = lora_parameters(recipe, model) if recipe.adapter is not None else model.parameters
-    return trained * (per + optimizer_bytes(recipe.train.optim, per)), trained * per
+    twice = per if recipe.parallel.strategy == "fsdp" else 0.0  # the weights once more, for a resume
+    return trained * (per + twice + kept_bytes(recipe)), trained * per
 
 
 def _on_cpu(recipe: Recipe) -> Iterator[Finding]:

@@ -15,6 +15,8 @@ from .tokens import PER_TURN, Counter
 TRACKERS = ("wandb", "mlflow", "trackio", "swanlab", "tensorboard")
 _NEEDS_ANSWER = ("exact_match", "numeric", "code")
 _UNEVEN = 20  # steps an epoch below which a smaller last step is worth a word
+_LOST = {"bfloat16": 1e-4, "float16": 1e-5}
+"""Learning rates below which weights of this type, trained themselves, hardly move."""
 _LOPSIDED = 4 / 3  # KTO: good to bad answers, weights counted, from 1:1 to 4:3 (arXiv:2402.01306, section 4.2)
 
 
@@ -47,6 +49,7 @@ def findings(
         found += _steps(recipe, schedule(recipe, rows), rows)
     found += _rollouts(recipe)
     found += _evaluation(recipe)
+    found += _rounding(recipe, files)
     return found + list(_trackers(recipe))
 
 
@@ -150,6 +153,23 @@ def _steps(recipe: Recipe, plan: Schedule, rows: int) -> Iterator[Finding]:
         yield warning("no_evaluation", "eval.eval_steps", every=int(evaluate), steps=plan.steps)
     if warm and warm >= 1 and warm >= plan.steps:
         yield warning("all_warmup", "train.warmup_steps", warmup=int(warm), steps=plan.steps)
+
+
+def _rounding(recipe: Recipe, files: ModelFiles) -> Iterator[Finding]:
+    """A bfloat16 number has 8 bits of precision: what moves a weight of 0.02 by less than 6e-5 is rounded away, and
+    Adam moves it by about the learning rate (arXiv:2010.06192 shows what becomes of it). FSDP and DeepSpeed hold
+    float32 by themselves.
+    """
+    held: str = recipe.model.torch_dtype
+    if held == "auto":
+        held = str(files.config.get("dtype") or files.config.get("torch_dtype") or "")
+    if recipe.adapter is not None or held not in _LOST or recipe.parallel.strategy in ("fsdp", "deepspeed"):
+        return
+    # Kahan's sum keeps what was rounded away.
+    compensated = recipe.train.optim == "stable_adamw" or "kahan" in (recipe.train.optim_args or "")
+    rate = recipe.train.learning_rate
+    if not compensated and (rate is None or rate < _LOST[held]):
+        yield warning("updates_lost", "model.torch_dtype", dtype=held)
 
 
 def _rollouts(recipe: Recipe) -> Iterator[Finding]:

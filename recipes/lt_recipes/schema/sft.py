@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .base import Count, NotNegative, Text
 from .recipe import Recipe
 from .train import AnswersTrainSection
+
+TURNS = ("messages", "sharegpt")
+"""Data types whose rows are whole conversations."""
 
 
 class SftTrainSection(AnswersTrainSection):
@@ -46,3 +49,9 @@ class SftRecipe(Recipe):
 
     method: Literal["sft"] = Field(description="how to train: sft")
     train: SftTrainSection = Field(default_factory=SftTrainSection, description="arguments of the training")
+
+    @model_validator(mode="after")
+    def _turns_to_tell_apart(self) -> SftRecipe:
+        if self.train.assistant_only_loss and "text" in {entry.type for entry in self.datasets}:
+            raise ValueError("train.assistant_only_loss: rows of type text have no turns: write null")
+        return self

@@ -33,15 +33,44 @@ def parts(made: Recipe) -> dict[str, float]:
 
 
 def test_full_training_holds_weights_gradients_and_two_moments_of_their_type() -> None:
-    sixteen, thirty_two = parts(recipe("sft")), parts(recipe("sft", "model.torch_dtype=float32"))
+    sixteen, thirty_two = parts(recipe("sft", "model.torch_dtype=bfloat16")), parts(recipe("sft"))
     for found, size in ((sixteen, 2), (thirty_two, 4)):
         assert found["weights"] == found["gradients"] == MODEL.parameters * size
         assert found["optimizer"] == 2 * MODEL.parameters * size
 
 
-@pytest.mark.parametrize(("optim", "size"), [("adamw_8bit", 2), ("sgd", 0)])
+@pytest.mark.parametrize(
+    ("optim", "size"),
+    [
+        ("adamw_8bit", 2),
+        ("sgd", 0),
+        ("paged_lion_8bit", 1),
+        ("paged_adamw_32bit", 8),  # float32 in any case
+        ("rmsprop", 2),
+        ("prodigy", 8),
+        ("ademamix_8bit", 3),
+    ],
+)
 def test_optimizers_differ(optim: str, size: int) -> None:
-    assert parts(recipe("sft", f"train.optim={optim}")).get("optimizer", 0) == MODEL.parameters * size
+    sixteen = "model.torch_dtype=bfloat16"
+    assert parts(recipe("sft", sixteen, f"train.optim={optim}")).get("optimizer", 0) == MODEL.parameters * size
+
+
+def test_weights_of_float32_have_copies_of_16_bits_while_they_are_computed_with() -> None:
+    assert parts(recipe("sft"))["16-bit copies"] == 2 * (MODEL.linear + MODEL.embedding)
+    for words in (["model.torch_dtype=bfloat16"], ["train.bf16=false"], ["resources.gpus=0"]):
+        assert "16-bit copies" not in parts(recipe("sft", *words))
+    assert "16-bit copies" not in parts(recipe("sft-lora", "model.torch_dtype=float32"))
+    assert parts(recipe("sft", "resources.gpus=0"))["activations"] == 2 * parts(recipe("sft"))["activations"]
+
+
+def test_what_shards_the_optimizer_holds_float32_for_it() -> None:
+    words = ["model.torch_dtype=bfloat16", "resources.gpus=4", "env.packages=[deepspeed]"]
+    zero = parts(recipe("sft", *words, "parallel.strategy=deepspeed", "parallel.zero_stage=3"))
+    each = MODEL.parameters / 4
+    assert (zero["weights"], zero["gradients"], zero["optimizer"]) == (2 * each, 2 * each, 12 * each)
+    fsdp = parts(recipe("sft", *words, "parallel.strategy=fsdp"))
+    assert (fsdp["weights"], fsdp["gradients"], fsdp["optimizer"]) == (4 * each, 4 * each, 8 * each)
 
 
 def test_an_adapter_is_rank_times_inputs_and_outputs() -> None:
@@ -74,7 +103,7 @@ def test_four_bits_are_for_the_linear_layers_alone() -> None:
 
 
 def test_a_reference_is_kept_in_full_training_and_not_under_an_adapter() -> None:
-    assert parts(recipe("dpo"))["reference"] == MODEL.parameters * 2
+    assert parts(recipe("dpo"))["reference"] == MODEL.parameters * 4
     assert "reference" not in parts(recipe("dpo-lora"))
     assert "reference" not in parts(recipe("dpo", "dpo.precompute_ref_log_probs=true"))
     assert "reference" in parts(recipe("grpo"))
@@ -88,9 +117,9 @@ def test_checkpointing_saves_activations_and_sharding_divides_what_its_stage_say
     )
     one = parts(recipe("sft"))
     sharded = parts(recipe("sft", "resources.gpus=4", "env.packages=[deepspeed]", "parallel.strategy=deepspeed"))
-    assert sharded["weights"] == one["weights"]
-    assert sharded["gradients"] == one["gradients"] / 4
-    assert sharded["optimizer"] == one["optimizer"] / 4
+    assert sharded["weights"] == one["weights"] / 2
+    assert sharded["gradients"] == one["gradients"] / 8
+    assert sharded["optimizer"] == MODEL.parameters * 12 / 4
     assert parts(recipe("sft", "resources.gpus=4", "parallel.strategy=fsdp"))["weights"] == one["weights"] / 4
 
 

@@ -117,3 +117,16 @@ def test_rewards_suit_the_answers() -> None:
 @pytest.mark.parametrize("name", sorted(path.name for path in (PACKAGE / "data").glob("*.jsonl")))
 def test_every_shipped_data_set_is_known_at_sight(name: str) -> None:
     assert guess(sample_rows(PACKAGE / "data" / name)) is not None
+
+
+def test_weights_that_are_trained_themselves_are_held_in_float32() -> None:
+    for method in METHODS:
+        guessed = Guess(METHODS[method].data_types[0])
+        whole = made(method=method, guess=guessed, memory=80 * 10**9, capability=8.0, adapter="none")
+        assert whole["model"]["torch_dtype"] == "float32"
+        assert whole["train"]["learning_rate"] <= 2e-5, "the gallery's for all weights, not an adapter's"
+
+
+def test_turns_are_told_apart_in_conversations_alone() -> None:
+    assert made()["train"]["assistant_only_loss"] is True
+    assert "assistant_only_loss" not in made(guess=Guess("text"))["train"]

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from lt_agent.trainers.registry import METHODS as WORKER_METHODS
 from lt_agent.trainers.rewards.text import SCORES
-from lt_recipes import RecipeError, load, local_paths
+from lt_recipes import RecipeError, gallery, load, local_paths
 from lt_recipes.loading import presets
 from lt_recipes.schema import METHODS
 from lt_recipes.schema.recipe import BITSANDBYTES
@@ -136,3 +136,9 @@ def test_what_the_recipe_needs_beside_the_lock_is_added_to_its_environment() -> 
     assert recipe("sft", train={"optim": "adamw_8bit"}).environment.packages == [BITSANDBYTES]
     own = {"env": {"packages": ["bitsandbytes==0.50.2"]}}
     assert recipe("sft", **four, **own).environment.packages == ["bitsandbytes==0.50.2"]
+
+
+def test_gallery_recipes_that_train_all_weights_hold_them_in_float32() -> None:
+    made = [load(entry.name, check_paths=False) for entry in gallery()]
+    assert {one.model.torch_dtype for one in made if one.adapter is None} == {"float32"}
+    assert {one.method for one in made if one.adapter is None and one.model.name_or_path} == set(METHODS)

@@ -118,6 +118,7 @@ def asked(n: int, answer: Any = None) -> dict[str, Any]:
         ("sft", MANY, ("train.max_length=1024",), "longer_than_model", "warning"),
         ("sft", MANY, ("eval=null", "save=null", "train.per_device_eval_batch_size=2"), "no_eval_data", "warning"),
         ("sft", MANY, ("train.report_to=wandb",), "tracker_not_named", "warning"),
+        ("sft", MANY, ("model.torch_dtype=bfloat16",), "updates_lost", "warning"),
         (
             "grpo-lora",
             [asked(n, n) for n in range(99)],
@@ -139,6 +140,16 @@ def test_a_finding_of_each_kind(
     codes: Codes, base: str, rows: list[Any], overrides: tuple[str, ...], code: str, weight: str
 ) -> None:
     assert codes(base, rows, *overrides)[code]["weight"] == weight
+
+
+def test_updates_of_weights_of_16_bits_are_lost_where_nothing_else_holds_them(codes: Codes) -> None:
+    saved = ModelFiles({**CONFIG, "dtype": "bfloat16"}, FILES.tokenizer, has_template=True)
+    assert "updates_lost" in codes("sft", MANY, "model.torch_dtype=auto", files=saved)
+    assert "updates_lost" not in codes("sft", MANY, "model.torch_dtype=auto")
+    sixteen = "model.torch_dtype=bfloat16"
+    for words in (["resources.gpus=2", "parallel.strategy=fsdp"], ["train.learning_rate=1e-3"]):
+        assert "updates_lost" not in codes("sft", MANY, sixteen, *words)
+    assert "updates_lost" not in codes("sft-lora", MANY, sixteen)
 
 
 def test_a_tracker_that_is_named_in_the_environment_is_no_finding(codes: Codes) -> None:
@@ -184,7 +195,7 @@ def test_full_training_in_float16_with_loss_scaling_is_refused() -> None:
 
 
 def test_checkpoints_that_are_rotated_need_the_room_of_those_that_stay() -> None:
-    kept = {"save.save_total_limit=2", "save.pull=last"}
+    kept = ("save.save_total_limit=2", "save.pull=last", "model.torch_dtype=bfloat16")
     # A full 7 B model in bfloat16 with Adam: 45.7 GB a checkpoint, 15.2 GB at the end; two and the next one.
     assert "disk_too_small" in on("sft", *kept, disk=150 * 10**9, memory=1e12)
     assert "disk_too_small" not in on("sft", *kept, disk=154 * 10**9, memory=1e12)

@@ -45,7 +45,9 @@ def test_data_of_every_type_is_shipped_and_fits_its_type(type_: str) -> None:
 @pytest.mark.parametrize("type_", load("sft", check_paths=False).data_types)
 def test_a_tiny_model_learns_from_each_type_that_is_shipped(type_: str, tmp_path: Path) -> None:
     pytest.importorskip("trl")
-    small = tiny_version(load("sft-lora", [f"datasets.0.type={type_}"], check_paths=False), tmp_path)
+    small = tiny_version(
+        load("sft-lora", [f"datasets.0.type={type_}", "train.assistant_only_loss=null"], check_paths=False), tmp_path
+    )
     attempt = Attempt(tmp_path / "a", small.model_dump(mode="json"))
     assert attempt.run_inside() == 0, attempt.failure()
 

@@ -109,3 +109,17 @@ def test_kernels_that_are_not_there_are_said_and_the_run_goes_on(
     assert [params["what"] for params in told] == ["liger_kernel", "flash_attention_2"]
     assert {params["why"] for params in told} <= {"not_installed", "no_gpu"}
     assert "liger_kernel is not used: " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("held", "moved"), [("bfloat16", 0.0), ("float32", 1.0)])
+def test_weights_of_16_bits_do_not_follow_the_small_updates_of_a_full_training(held: str, moved: float) -> None:
+    """What the finding `updates_lost` says, and why the gallery's recipes in full hold float32."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    weights = torch.nn.Parameter((torch.randn(10_000) * 0.02).to(getattr(torch, held)))
+    before = weights.detach().clone()
+    optimizer = torch.optim.AdamW([weights], lr=1e-6, weight_decay=0.0)
+    for _ in range(20):
+        weights.grad = torch.ones_like(weights)
+        optimizer.step()
+    assert float((weights != before).float().mean()) == pytest.approx(moved, abs=0.05)

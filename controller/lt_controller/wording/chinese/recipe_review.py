@@ -49,6 +49,10 @@ PHRASES = {
     "review_bf16_gpu": "{host} 的 {gpu} 不支持 bfloat16：请写 fp16: true 与 torch_dtype: float32",
     "review_bf16_weights_gpu": "{host} 的 {gpu} 只能模拟 bfloat16，很慢：有适配器时写 float16，否则写 float32",
     "review_tf32_gpu": "{gpu} 不支持 TF32：请去掉 tf32",
+    "review_updates_lost": (
+        "直接训练 {dtype} 权重时，学习率低于 1e-4 的更新大多会因舍入丢失：请写 torch_dtype: float32，计算仍用 16 位。"
+        "显存不够时可用 train.optim: adamw_8bit，或改用适配器"
+    ),
     "review_flash_attention_gpu": "{gpu} 不能运行 FlashAttention 2：请写 sdpa",
     "review_does_not_fit": "每张 GPU 约需 {total:size}，而 {host} 只有 {memory:size}。这样改就放得下：{changes}",
     "review_never_fits": "每张 GPU 约需 {total:size}，而 {host} 只有 {memory:size}：请换更小的模型或更多 GPU",

@@ -73,6 +73,11 @@ PHRASES = {
         "{gpu} of {host} computes bfloat16 by emulation, slowly: write float16 under an adapter, else float32"
     ),
     "review_tf32_gpu": "{gpu} has no TF32: leave tf32 out",
+    "review_updates_lost": (
+        "weights of type {dtype} that are trained themselves lose most of what a learning rate below 1e-4 changes: write "
+        "torch_dtype: float32; it computes in 16 bits all the same. Where memory is short: train.optim: adamw_8bit, or an "
+        "adapter"
+    ),
     "review_flash_attention_gpu": "{gpu} does not run FlashAttention 2: write sdpa",
     "review_does_not_fit": (
         "about {total:size} are needed on each GPU and {host} has {memory:size}. With this it would fit: {changes}"
