@@ -83,7 +83,8 @@ def convert(row: Row, kind: str, columns: Mapping[str, str] | None = None) -> Ro
     """One raw row as a training row.
 
     `kind` is the dataset's `type`. `columns` maps the type's own column names to those of the file:
-    `{"messages": "dialogue"}`. Raises BadRow, without a place, for what does not fit.
+    `{"messages": "dialogue"}`, and for `prompt` further ones that rewards ask for. Raises BadRow, without a place, for
+    what does not fit.
     """
     if kind not in CONVERTERS:
         raise BadRow(f"unknown data type {kind!r}: {', '.join(CONVERTERS)} are known")
@@ -93,7 +94,11 @@ def convert(row: Row, kind: str, columns: Mapping[str, str] | None = None) -> Ro
         absent = [theirs for ours, theirs in columns.items() if theirs not in row and ours not in optional]
         if absent:
             raise BadRow(f"no column {absent[0]!r}; the row has {_names(row)}")
-    return CONVERTERS[kind](row)
+    made = CONVERTERS[kind](row)
+    if kind == "prompt":
+        # What else is named goes to the rewards as it is.
+        made.update({ours: row[ours] for ours in columns or () if ours not in made})
+    return made
 
 
 def _text(row: Row) -> Row:

@@ -146,6 +146,7 @@ def row_problem(row: Any, type: str, columns: Mapping[str, str]) -> RowError | N
         return RowError(f"a row must be an object with columns, not {kind_of(row)}")
     try:
         _ROW_CHECKS[type](_Row(row, columns))
+        _check_further(row, type, columns)
     except RowError as error:
         near = nearest_type(row)
         if near is not None and near != type:
@@ -153,6 +154,13 @@ def row_problem(row: Any, type: str, columns: Mapping[str, str]) -> RowError | N
         error.hint = error.hint or f"found {_names(row)}"
         return error
     return None
+
+
+def _check_further(row: Mapping[str, Any], type: str, columns: Mapping[str, str]) -> None:
+    """Columns beside a prompt's own, which rewards are called with."""
+    for name, own in columns.items() if type == "prompt" else ():
+        if name not in ("prompt", "answer") and own not in row:
+            raise RowError(f"there is no column {own} (for {name})")
 
 
 def nearest_type(row: Mapping[str, Any]) -> str | None:

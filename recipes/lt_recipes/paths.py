@@ -14,7 +14,7 @@ from .schema import Recipe
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}(/[A-Za-z0-9][\w.-]{0,95})?\Z")
 _JOB = re.compile(r"[\w.-]+(/[\w.-]+)*\Z")
-PATH_KEYS = ("path", "name_or_path", "train_from", "chat_template_path")
+PATH_KEYS = ("path", "name_or_path", "train_from", "chat_template_path", "adapter")
 """The keys whose values may be paths, wherever they stand."""
 _FILE_SUFFIXES = (".jsonl", ".json", ".ndjson", ".csv", ".parquet", ".txt", ".jinja", ".py")
 

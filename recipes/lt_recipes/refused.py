@@ -26,7 +26,7 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
     "model": {
         "dtype": ("is called torch_dtype here", "write torch_dtype: bfloat16"),
         "load_in_8bit": ("QLoRA here has 4 bits", "write load_in_4bit: true"),
-        "adapter": ("the adapter has its own block", "write adapter: {type: lora, path: …}"),
+        "adapter": ("must be the path of an adapter to go on from", "write adapter: {type: lora, …} beside model"),
     },
     "adapter": {
         "lora_alpha": ("is called alpha here", "write alpha: 32"),

@@ -24,6 +24,10 @@ COLUMNS: dict[str, dict[str, bool]] = {
 }
 """Per type its column names, and whether a row must have the column."""
 
+_TAKEN = ("prompts", "completion", "completions", "completion_ids", "trainer_state", "log_extra", "log_metric")
+_READ = ("image", "images", "tools", "environment", "environments", "chat_template_kwargs")
+"""What TRL calls a reward with by itself, or reads in a row: no names for columns of one's own."""
+
 
 class DatasetSection(Section):
     """One entry of `datasets:`."""
@@ -31,7 +35,8 @@ class DatasetSection(Section):
     path: Text = Field(description="file or folder (jsonl, json, csv, parquet), host:/path, job:NAME or hub id")
     type: DataType = Field(description="the shape of a row")
     columns: dict[str, Text] = Field(
-        default_factory=dict, description="the file's own column names: {prompt: question, completion: answer}"
+        default_factory=dict,
+        description="the file's own column names: {prompt: question}; for prompt also others, for rewards of yours",
     )
     split: Text = Field(default="train", description="the split of a hub data set")
     name: Text | None = Field(default=None, description="the configuration (subset) of a hub data set")
@@ -45,6 +50,10 @@ class DatasetSection(Section):
     def _known_columns(self) -> DatasetSection:
         known = COLUMNS[self.type]
         for column in self.columns:
-            if column not in known:
+            if column in known:
+                continue
+            if self.type != "prompt":
                 raise ValueError(f"columns: type {self.type} has no {column}; it has {', '.join(known)}")
+            if not column.isidentifier() or column in (*_TAKEN, *_READ):
+                raise ValueError(f"columns: rewards can't be called with {column}: give it another name")
         return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr, model_validator
 
@@ -63,6 +63,19 @@ class Recipe(Section):
 
     _folder: Path | None = PrivateAttr(default=None)
     _lock: tuple[str, ...] | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _adapter_of_the_model(cls, value: Any) -> Any:
+        """`model.adapter` is the short way to write `adapter.path`: this model with an adapter on it, to go on from."""
+        model = value.get("model") if isinstance(value, dict) else None
+        if not isinstance(model, dict) or not isinstance(model.get("adapter"), str):
+            return value
+        rest = {key: item for key, item in model.items() if key != "adapter"}
+        block = value.get("adapter") or {"type": "lora"}
+        if not isinstance(block, dict) or block.get("path") not in (None, model["adapter"]):
+            raise ValueError("model.adapter and adapter.path name two adapters: leave one out")
+        return {**value, "model": rest, "adapter": {**block, "path": model["adapter"]}}
 
     @property
     def folder(self) -> Path | None:

@@ -197,3 +197,12 @@ def test_the_check_and_the_worker_judge_a_row_alike(row: dict[str, Any], type_: 
     except formats.BadRow:
         trains = False
     assert (row_problem(row, type_, columns) is None) == trains
+
+
+def test_further_columns_of_a_prompt_must_be_there_as_for_the_worker() -> None:
+    columns = {"tests": "cases"}
+    row = {"prompt": "a", "cases": [1]}
+    assert row_problem(row, "prompt", columns) is None
+    assert formats.convert(row, "prompt", columns)["tests"] == [1]
+    problem = row_problem({"prompt": "a"}, "prompt", columns)
+    assert problem is not None and "no column cases (for tests)" in problem.message

@@ -162,3 +162,34 @@ def test_two_precisions_exclude_each_other() -> None:
 def test_columns_are_those_of_the_type() -> None:
     with pytest.raises(ValidationError, match="has no prompt"):
         recipe(datasets=[{"path": "a/b", "type": "messages", "columns": {"prompt": "x"}}])
+
+
+def test_an_adapter_to_go_on_from_may_be_named_at_the_model() -> None:
+    block = {"name_or_path": "org/model", "adapter": "job:calm-otter"}
+    short = recipe(model=block)
+    assert (short.model.name_or_path, short.adapter and short.adapter.path) == ("org/model", "job:calm-otter")
+    assert short == recipe(adapter={"type": "lora", "path": "job:calm-otter"})
+    assert recipe(model=block, adapter={"type": "lokr"}).adapter.type == "lokr"
+    assert recipe(model=block, adapter={"type": "lora", "path": "job:calm-otter"}) == short
+    with pytest.raises(ValidationError, match="two adapters"):
+        recipe(model=block, adapter={"type": "lora", "path": "job:other"})
+
+
+def test_rows_of_text_have_no_turns_to_tell_apart() -> None:
+    text = [{"path": "a.jsonl", "type": "text"}]
+    with pytest.raises(ValidationError, match="no turns"):
+        recipe(datasets=text, train={"assistant_only_loss": True})
+    assert recipe(datasets=text, train={"assistant_only_loss": None}).train.assistant_only_loss is None
+
+
+def test_further_columns_are_for_prompts_by_names_that_rewards_can_be_called_with() -> None:
+    prompt = METHODS["grpo"].model_validate
+    base = {"version": 1, "method": "grpo", "model": {"name_or_path": "org/model"}, "rewards": [{"type": "length"}]}
+    entry = {"path": "a.jsonl", "type": "prompt"}
+    made = prompt({**base, "datasets": [{**entry, "columns": {"prompt": "question", "tests": "test_list"}}]})
+    assert made.datasets[0].columns["tests"] == "test_list"
+    for name in ("completions", "log_metric", "tools", "two words"):
+        with pytest.raises(ValidationError, match="another name"):
+            prompt({**base, "datasets": [{**entry, "columns": {name: "x"}}]})
+    with pytest.raises(ValidationError, match="has no tests"):
+        recipe(datasets=[{"path": "a.jsonl", "type": "messages", "columns": {"tests": "x"}}])

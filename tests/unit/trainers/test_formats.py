@@ -65,6 +65,14 @@ def test_columns_may_have_other_names() -> None:
     }
 
 
+def test_further_columns_of_a_prompt_reach_the_rewards_as_they_are() -> None:
+    row = {"question": "a", "solution": 4, "cases": [1, {"x": 2}], "other": "y"}
+    columns = {"prompt": "question", "answer": "solution", "tests": "cases"}
+    assert convert(row, "prompt", columns) == {"prompt": "a", "answer": "4", "tests": [1, {"x": 2}]}
+    with pytest.raises(BadRow, match="no column 'cases'"):
+        convert({"question": "a"}, "prompt", columns)
+
+
 @pytest.mark.parametrize(
     ("kind", "row", "columns", "words"),
     [
