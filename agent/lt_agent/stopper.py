@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable
 
 from . import prepare, procs, stopping
-from .outcome import release_reserve
 from .protocol.errors import LtError
 from .protocol.paths import AttemptPaths
 from .protocol.records import JobSpec
@@ -36,16 +36,14 @@ class Stopper:
 
     def look(self, worker: int | None) -> bool:
         """Takes in the request file if it changed; whether a stop is asked for."""
-        try:
+        with contextlib.suppress(OSError):  # not there, or a sick disk: the next look sees
             info = os.stat(self._attempt.stop_request)
-        except OSError:
-            return self.request is not None
-        mark = (info.st_ino, info.st_mtime_ns)
-        if mark != self._mark:
-            self._mark = mark
-            request = stopping.read_stop(self._attempt)
-            if request is not None:
-                self._take(request, worker)
+            mark = (info.st_ino, info.st_mtime_ns)
+            if mark != self._mark:
+                request = stopping.read_stop(self._attempt)
+                self._mark = mark
+                if request is not None:
+                    self._take(request, worker)
         return self.request is not None
 
     def check_time(self, seconds: float, worker: int) -> None:
@@ -55,7 +53,10 @@ class Stopper:
 
     def check_disk(self, worker: int) -> None:
         """Asks for a stop before the disk is full, and warns earlier."""
-        free, floor = prepare.free_bytes(self._attempt.path), self._spec.disk_floor
+        try:
+            free, floor = prepare.free_bytes(self._attempt.path), self._spec.disk_floor
+        except OSError:  # a sick disk: the training is the last that should die of a look at it
+            return
         if free < 2 * floor and not self._disk_warned:
             self._disk_warned = True
             self._on_event("disk_low", free=free, floor=floor)
@@ -93,13 +94,8 @@ class Stopper:
                 procs.send(worker, signal.SIGTERM)
 
     def _ask(self, kind: str, worker: int) -> None:
-        for _ in range(2):
-            try:
-                request = stopping.request_stop(self._attempt, kind, by="supervisor")
-                break
-            except (OSError, ValueError, LtError):
-                release_reserve(self._attempt)  # the disk is full
-        else:
-            # Nobody can be told by file; the signals come all the same.
+        try:
+            request = stopping.request_stop(self._attempt, kind, by="supervisor")
+        except (OSError, ValueError, LtError):  # nobody can be told by file; the signals come all the same
             request = StopRequest(kind, self._spec.stop_grace, "supervisor", time.time())
         self._take(request, worker)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import locks, wakeups
+from .outcome import release_reserve
 from .protocol.errors import LtError
 from .protocol.files import read_json, write_json
 from .protocol.paths import AttemptPaths
@@ -39,7 +40,7 @@ def request_stop(attempt: AttemptPaths, kind: str, grace: float | None = None, b
 
     `kind` is a key of `OUTCOMES`; `grace` defaults to the spec's `stop_grace`. Asking again can only hasten: the
     shorter grace counts, and a stop replaces a pause. An attempt that has ended is left alone.
-    Raises LtError `no_such_job`, or `bad_record` for another kind.
+    Raises LtError `no_such_job`, or `bad_record` for another kind, OSError.
     """
     if kind not in OUTCOMES:
         raise LtError("bad_record", record="StopRequest", problem=f"kind {kind!r}")
@@ -47,7 +48,11 @@ def request_stop(attempt: AttemptPaths, kind: str, grace: float | None = None, b
     before = read_stop(attempt)
     request = wanted if before is None else merge(before, wanted)
     if request != before and not attempt.exit.exists():
-        write_json(attempt.stop_request, request.__dict__, durable=False)
+        try:
+            write_json(attempt.stop_request, request.__dict__, durable=False)
+        except OSError:  # the disk is full, perhaps of this very job: what was kept back for its last words serves
+            release_reserve(attempt)
+            write_json(attempt.stop_request, request.__dict__, durable=False)
     wakeups.wake_dispatcher_of(attempt)
     return request
 

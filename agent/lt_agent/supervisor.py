@@ -91,7 +91,8 @@ def supervise(
             # Before any process of the job exists. Lost in a power cut, it would let the attempt begin again: with
             # the machine all its processes would be gone as well.
             write_json(attempt.supervisor, record, durable=False)
-            claimed()
+            with contextlib.suppress(OSError):  # it waits no more, or is gone: that is no end of the attempt
+                claimed()
             alive = locks.try_lock(attempt.alive)
             if alive is not None:  # goes where the leases go: to all of the job
                 grant = Grant(grant.slots, (*grant.fds, alive), grant.gpus)
@@ -225,7 +226,8 @@ class _Supervisor:
                     collect_at = now
                 disk_at = now + FLOOR
             if now >= sample_at:
-                sampler.sample()
+                with contextlib.suppress(OSError):
+                    sampler.sample()
                 sample_at = now + SAMPLE_EVERY
             if now >= fresh_at:
                 keep_fresh(self._lease, self._grant.fds)
@@ -311,12 +313,11 @@ class _Supervisor:
         return str(adopted["owner"]) if adopted else self._spec.owner
 
     def _help_with_saved(self, *, collect_too: bool) -> None:
-        collect_too = collect_too and bool(self._spec.outputs) and not collect.is_being_pulled(self._attempt)
-        if not collect_too and not checkpoints.pending(self._attempt):
-            return
-        # Also where it fails at once (a full disk, too many processes) this is not tried without a pause.
-        self._next_help = time.monotonic() + FLOOR
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a full or a sick disk, too many processes: tried again, after a pause
+            collect_too = collect_too and bool(self._spec.outputs) and not collect.is_being_pulled(self._attempt)
+            if not collect_too and not checkpoints.pending(self._attempt):
+                return
+            self._next_help = time.monotonic() + FLOOR
             self._crew.help(
                 lambda: self._save_and_collect(collect_too, collect.QUIET), close=self._not_for_helpers(), nice=10
             )

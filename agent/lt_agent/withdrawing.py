@@ -25,7 +25,9 @@ def withdraw(attempt: AttemptPaths) -> bool:
             return _was_withdrawn(attempt)
         if attempt.supervisor.exists():
             return False
-        return write_outcome(attempt, ExitRecord(CANCELLED, MOVED, finished_at=time.time()), lambda: False)
+        outcome = ExitRecord(CANCELLED, MOVED, finished_at=time.time())
+        # Without a spec nobody can begin it, also where the disk takes no outcome.
+        return write_outcome(attempt, outcome, lambda: False) or not attempt.spec.exists()
     finally:
         os.close(claim)
         wakeups.wake_dispatcher_of(attempt)

@@ -11,6 +11,7 @@ from typing import Any, Callable, Iterable, Mapping
 
 from ..owners import read_adoption
 from ..protocol.files import read_json
+from ..protocol.frames import ProtocolError
 from ..protocol.paths import AttemptPaths
 from ..protocol.states import RESTING
 from .settling import claim_is_free, last_event
@@ -131,14 +132,24 @@ class Follower:
     def _send_manifest(self, name: str, send: Send) -> None:
         try:
             manifest = read_json(self.paths.manifest(name))
-        except (OSError, ValueError):
-            self._refused.add(name)
-            error = {"code": "manifest_unreadable", "params": {"name": name}}
-            send(self._header("problem", error=error), b"")
+        except OSError:
+            self._listed = None  # a sick disk, a file replaced on NFS: the next look tries again
             return
-        if manifest is not None:
+        except ValueError:
+            self._refuse(name, "manifest_unreadable", send)
+            return
+        if manifest is None:
+            return
+        try:
             send(self._header("manifest", manifest=manifest), b"")
-            self._known.add(name)
+        except ProtocolError:  # a hundred thousand files: told by name, and no frame that ends the bridge
+            self._refuse(name, "manifest_too_large", send)
+            return
+        self._known.add(name)
+
+    def _refuse(self, name: str, code: str, send: Send) -> None:
+        self._refused.add(name)
+        send(self._header("problem", error={"code": code, "params": {"name": name}}), b"")
 
     def _settled(self) -> bool:
         if self._is_settled:

@@ -19,6 +19,11 @@ ERRORS: dict[str, tuple[str, str]] = {
         "{host} 上已没有任务 {job} 的文件夹：它被删除了，或者磁盘没有挂载。",
         "挂载磁盘后一切照常继续；lt rm {job} --discard 可忘掉这个任务",
     ),
+    "manifest_unreadable": ("主机上 {name} 的文件清单无法读取，因此不会取回。", ""),
+    "manifest_too_large": (
+        "{name} 的文件太多（约十万个以上），一份清单放不下，因此不会取回。",
+        "让命令把它们打包，或用 --pull 少选一些",
+    ),
     "recover_what": ("从哪里恢复？", "lt recover HOST，或 lt recover --home"),
     "recover_failed": ("无法读回已取回的内容[：{why}]。", "详情见 {log}"),
 }
@@ -32,6 +37,8 @@ PHRASES: dict[str, str] = {
     "database_aside": "损坏的数据库已放到一边：{path}",
     "recovered_host": "{host}：这台电脑的任务 {found} 个，其中 {fresh} 个是新恢复的[，{live} 个尚未结束]。",
     "recovered_home": "{jobs} 个任务，其中 {fresh} 个是新恢复的；{checkpoints} 个检查点在本地，均已校验。",
+    "recovered_flows": "{sweeps} 个扫描和 {pipelines} 个流水线已恢复，处于停止状态："
+    "lt sweep resume NAME 和 lt pipeline resume NAME 可继续。",
     "recovered_next": "日志、指标和检查点正在取回；lt ps -a 可查看。",
     "recovered_bad": "未读取：{path}（{why}）",
     "others_there": "那里有 {count} 个任务属于其他电脑；lt adopt JOB 可接管其中之一：",

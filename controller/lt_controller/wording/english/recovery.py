@@ -31,6 +31,11 @@ ERRORS: dict[str, tuple[str, str]] = {
         "{host} has no folder of job {job} any more: it was deleted, or its disk is not mounted.",
         "mount it, and all goes on; lt rm {job} --discard forgets the job",
     ),
+    "manifest_unreadable": ("The list of files of {name} on the host can't be read; it does not come home.", ""),
+    "manifest_too_large": (
+        "{name} has more files than one list can tell (about 100,000); it does not come home.",
+        "have the command pack them into archives, or name fewer by --pull",
+    ),
     "recover_what": ("Recover from where?", "lt recover HOST, or lt recover --home"),
     "recover_failed": ("What came home could not be read back in[: {why}].", "the details are in {log}"),
 }
@@ -44,6 +49,8 @@ PHRASES: dict[str, str] = {
     "database_aside": "The damaged database was put aside: {path}",
     "recovered_host": "{host}: {found} jobs of this laptop, {fresh} of them new here[, {live} not ended].",
     "recovered_home": "{jobs} jobs, {fresh} of them new here; {checkpoints} checkpoints at home, each verified.",
+    "recovered_flows": "{sweeps} sweeps and {pipelines} pipelines are known again, at rest: lt sweep resume NAME and"
+    " lt pipeline resume NAME go on with them.",
     "recovered_next": "Logs, metrics and checkpoints come home now; lt ps -a shows them.",
     "recovered_bad": "not read: {path} ({why})",
     "others_there": "{count} jobs there belong to other laptops; lt adopt JOB takes one over:",
