@@ -36,17 +36,27 @@ class Pulling:
         self._wake = threading.Event()
         self._tries: dict[Key, int] = {}
         self._due: dict[Key, float] = {}
+        self._under_way: tuple[Key, threading.Event] | None = None  # the event cancels it
         self._thread = threading.Thread(target=self._run, name=f"pull-{host}", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
-        """Checkpoints wait to come home."""
+        """Checkpoints wait to come home. What a lease's end has asked for does not wait for a transfer under way."""
         self._wake.set()
+        present = self._under_way
+        if present is not None:
+            key, over = present
+            urgent = self._writer.read(checkpoints.urgent, self._host)
+            if key not in urgent and urgent - self._later():
+                over.set()
 
     def cancel(self) -> None:
         """Cancels the transfer under way, which goes on from there at the next connection."""
         self._cancel.set()
         self._wake.set()
+        present = self._under_way
+        if present is not None:
+            present[1].set()
 
     def close(self) -> None:
         """Cancels, and waits for the thread."""
@@ -73,10 +83,17 @@ class Pulling:
 
     def _one(self, wish: dict[str, Any]) -> None:
         key: Key = (wish["job"], wish["attempt"], wish["name"])
+        over = threading.Event()
+        self._under_way = (key, over)
+        if self._cancel.is_set():  # by somebody who could not see this one yet
+            return
         try:
-            self._puller.pull(wish, self._cancel)
+            self._puller.pull(wish, over)
         except LtError as error:
-            self._failed(key, error)
+            if over.is_set() and not self._cancel.is_set():  # it makes way; what has arrived of it stays
+                self._writer.run("checkpoints", checkpoints.set_pull, *key, "pending")
+            else:
+                self._failed(key, error)
         except OSError as error:
             self._failed(key, LtError("pull_failed", name=key[2], why=error.strerror or str(error)))
         except Exception as error:
@@ -84,6 +101,8 @@ class Pulling:
             self._failed(key, LtError("pull_failed", name=key[2], why=f"{type(error).__name__}: {error}"))
         else:
             self._forget(key)
+        finally:
+            self._under_way = None
 
     def _failed(self, key: Key, error: LtError) -> None:
         if self._cancel.is_set() or self._link.ended is not None:
@@ -107,5 +126,8 @@ class Pulling:
         self._due.pop(key, None)
 
     def _next(self) -> dict[str, Any] | None:
-        later = {key for key, due in self._due.items() if due > time.monotonic()}
-        return self._writer.read(checkpoints.next_pull, self._host, later)
+        return self._writer.read(checkpoints.next_pull, self._host, self._later())
+
+    def _later(self) -> set[Key]:
+        """What has failed and is tried again after a pause."""
+        return {key for key, due in list(self._due.items()) if due > time.monotonic()}

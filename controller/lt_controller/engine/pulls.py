@@ -95,13 +95,16 @@ class Puller:
         return target
 
     def _rename(self, staging: Path, target: Path, folder: Path, wish: dict[str, Any], manifest: Manifest) -> None:
-        record = folder / ".lt" / "manifests" / f"{target.name}.json"
+        record = _record(target)
         record.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         aside = folder / ".lt" / f"replaced.{target.name}"
         if aside.exists():
             shutil.rmtree(aside)
+        if manifest.kind == "files":
+            self._step_aside(target, wish)
         if target.exists():
             target.rename(aside)
+        passed(PullStep.CLEARED, self.home.path)
         staging.rename(target)
         fsync_folder(folder)
         keep_job(self.home, wish["job"])
@@ -109,34 +112,75 @@ class Puller:
         if aside.exists():
             shutil.rmtree(aside)
 
+    def _step_aside(self, target: Path, wish: dict[str, Any]) -> None:
+        """The files of an earlier attempt give up their place, and keep its number: what a command made before it began
+        anew is not made again.
+
+        Record and row say the new place first: whoever dies in between does all of it again. The old record goes before
+        the newcomer stands there, which would else be taken for what it replaced.
+        """
+        attempt, _ = _held_by(target)
+        if attempt in (None, wish["attempt"]):
+            return
+        if target.is_dir():
+            number = 1
+            place = target.with_name(f"{target.name}.{attempt}")
+            while place.exists():
+                number += 1
+                place = target.with_name(f"{target.name}.{attempt}.{number}")
+            write_json(_record(place), json.loads(_record(target).read_bytes()))
+            paths = str(target), str(place)
+            self.writer.run("checkpoints", checkpoints.stepped_aside, wish["job"], attempt, *paths)
+            target.rename(place)
+        _record(target).unlink()
+
     def _drop_older(self, job: str, attempt: int, name: str, which: str | None) -> None:
         """Policies `last` and `best` keep one at home: the one that has just been verified."""
         for path in self.writer.run("checkpoints", checkpoints.superseded, job, attempt, name, which):
             folder = Path(path)
             if folder.parent.parent == self.home.runs and folder.is_dir():
                 shutil.rmtree(folder)
-                (folder.parent / ".lt" / "manifests" / f"{folder.name}.json").unlink(missing_ok=True)
+                _record(folder).unlink(missing_ok=True)
 
 
 def home_name(name: str, kind: str, attempt: int, folder: Path) -> str:
-    """The folder's name at home: the checkpoint's own, `files` for a script's files.
+    """The folder's name at home: the checkpoint's own, `files` for a script's newest files.
 
     A checkpoint of the same name that an earlier attempt brought home keeps its place; the newcomer names its attempt.
+    Of a script's files the newest are `files`: those of an earlier attempt are `files.1`, and an older collection that
+    a person asks for has its own name.
     """
     if kind == "files":
-        return "files"
-    record = folder / ".lt" / "manifests" / f"{name}.json"
+        there, held = _held_by(folder / "files")
+        if there is not None and there > attempt:
+            return f"files.{attempt}"
+        return name if there == attempt and _number(held) > _number(name) else "files"
+    taken, _ = _held_by(folder / name)
+    return name if taken in (None, attempt) else f"{name}.{attempt}"
+
+
+def _held_by(place: Path) -> tuple[int | None, str]:
+    """The attempt and the name of what was put there; (None, "") where nothing was."""
     try:
-        taken = json.loads(record.read_bytes()).get("attempt") not in (None, attempt)
-    except (OSError, ValueError):
-        taken = False
-    return f"{name}.{attempt}" if taken else name
+        value = json.loads(_record(place).read_bytes())
+        return int(value["attempt"]), str(value.get("name", ""))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None, ""
+
+
+def _number(name: str) -> int:
+    """Of the collection `files-3`: 3."""
+    digits = name.rpartition("-")[2]
+    return int(digits) if digits.isdigit() else 0
+
+
+def _record(place: Path) -> Path:
+    return place.parent / ".lt" / "manifests" / f"{place.name}.json"
 
 
 def _is_there(target: Path, manifest: Manifest, cancel: threading.Event) -> bool:
-    record = target.parent / ".lt" / "manifests" / f"{target.name}.json"
     try:
-        same = from_dict(Manifest, json.loads(record.read_bytes())).files == manifest.files
+        same = from_dict(Manifest, json.loads(_record(target).read_bytes())).files == manifest.files
     except (OSError, ValueError, LtError):
         return False
     return same and target.is_dir() and not verify(target, checked_entries(manifest), cancel)

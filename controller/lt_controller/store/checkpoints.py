@@ -141,6 +141,11 @@ def try_again(db: sqlite3.Connection, host: str) -> None:
             set_pull(db, job, attempt, name, "pending")
 
 
+def stepped_aside(db: sqlite3.Connection, job: str, attempt: int, path: str, to: str) -> None:
+    """What this attempt has at home under `path` is, or is about to be, under `to`."""
+    db.execute("UPDATE checkpoints SET path=? WHERE job_id=? AND attempt=? AND path=?", (to, job, attempt, path))
+
+
 def superseded(db: sqlite3.Connection, job: str, attempt: int, name: str, which: str | None) -> list[str]:
     """Marks what the newly pulled checkpoint replaces at home (policies `last` and `best`); the paths of those.
 
@@ -187,6 +192,18 @@ def next_pull(db: sqlite3.Connection, host: str, passed_over: set[tuple[str, int
                 "which": json.loads(pull).get("which"),
             }
     return None
+
+
+def urgent(db: sqlite3.Connection, host: str) -> set[tuple[str, int, str]]:
+    """(job, attempt, name) of those that `next_pull` takes before all others: the end of a lease has asked for them."""
+    rows = db.execute(
+        "SELECT c.job_id, c.attempt, c.name FROM checkpoints c"
+        " JOIN attempts a ON a.job_id=c.job_id AND a.attempt=c.attempt JOIN jobs j ON j.id=c.job_id"
+        " WHERE a.host=? AND c.pull_state IN ('pending','pulling') AND c.host_state='present' AND j.removed=0"
+        " AND c.created_at >= a.rescued",
+        (host,),
+    )
+    return {(row[0], row[1], row[2]) for row in rows}
 
 
 def wait_on(db: sqlite3.Connection, host: str) -> bool:
