@@ -98,6 +98,8 @@ def _tell_home(found: Homecoming, as_json: bool) -> int:
     if found.aside:
         note(phrase("database_aside", path=found.aside))
     note(phrase("recovered_home", jobs=found.jobs, fresh=found.fresh, checkpoints=found.checkpoints))
+    if found.sweeps or found.pipelines:
+        note(phrase("recovered_flows", sweeps=found.sweeps, pipelines=found.pipelines))
     for path, why in found.bad:
         note(phrase("recovered_bad", path=path, why=why))
     return 1 if found.bad else 0

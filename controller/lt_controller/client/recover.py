@@ -45,6 +45,8 @@ class Homecoming:
     jobs: int = 0
     fresh: int = 0  # of them new to the database
     checkpoints: int = 0  # at home, each hash as it should be
+    sweeps: int = 0  # new to the database, and at rest
+    pipelines: int = 0
     aside: str | None = None
     bad: tuple[tuple[str, str], ...] = ()
 

@@ -20,7 +20,7 @@ from lt_inventory.model import Host
 
 from .. import __version__, keychain
 from ..home import Home
-from ..journal import note
+from ..journal import fault, note
 from ..store import checkpoints, choices, confided, due, intents, relocations, transfers
 from ..store.intents import Intent
 from ..store.writer import Writer
@@ -55,6 +55,7 @@ class Controller:
         self._lock_file = take_lock(self._home)
         self._started = time.time()
         self._active = time.monotonic()
+        self._problem = ""  # why the last pass failed
         self._sessions: dict[str, HostSession] = {}
         self._hosts: dict[str, Host] | None = None  # None until the inventory has been read
         self._hosts_stamp: tuple[int, int] | None = (0, 0)
@@ -104,10 +105,17 @@ class Controller:
     def _look(self) -> bool:
         """One pass; whether there is work."""
         try:
-            return self._reconcile()
+            work = self._reconcile()
         except sqlite3.Error as error:  # somebody holds the database for long, the disk is full: both pass
             note(f"database: {error}")
             return True
+        except Exception as error:  # a fault of ours in one corner must not end what goes on in all others
+            if self._problem != repr(error):  # once, and not every few seconds
+                fault()
+            self._problem = repr(error)
+            return True
+        self._problem = ""
+        return work
 
     def _reconcile(self) -> bool:
         hosts = self._read_hosts()
@@ -189,8 +197,9 @@ class Controller:
     def _committed(self, topics: set[str]) -> None:
         if self._server is not None:
             self._server.announce(topics)
-        if "jobs" in topics:
+        if topics & {"jobs", "sweeps", "flows"}:
             self._keeper.poke()
+        if "jobs" in topics:
             self._notifier.poke()
         if topics & {"jobs", "checkpoints", "flows"}:
             self._flows.poke()
@@ -290,6 +299,7 @@ class Controller:
         }
 
     def _close(self) -> None:
+        self._leaving.set()  # who is connected still would else have new work begun
         if self._server is not None:
             self._server.close()
         with self._sessions_lock:

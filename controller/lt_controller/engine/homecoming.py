@@ -1,4 +1,4 @@
-"""What came home, read back: `runs/<job>/.lt/` into a database that does not know it (any more).
+"""What came home, read back: `runs/<job>/.lt/` and `runs/.flows/` into a database that does not know it (any more).
 
 `python -m lt_controller.engine.homecoming --home DIR` puts a damaged database aside and rebuilds, while no controller
 runs; it prints one JSON document. Each job is one transaction, so what was interrupted is begun again and goes on.
@@ -12,58 +12,80 @@ import os
 import sqlite3
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lt_agent.protocol.errors import LtError
 
 from ..home import Home
-from ..store import recovered
+from ..store import kept_flows, recovered
 from ..store.damage import put_aside
 from ..store.schema import open_writable
 from .controller import take_lock
+from .flow_files import read_back
 from .homejob import HomeJob, read_job, write_job
 from .runs import at_home, jobs_of
 
 
 def recover_home(home: Home) -> dict[str, Any]:
-    """Reads every run at home; `{jobs, fresh, checkpoints, bad: [{path, why}]}`. Raises LtError, OSError.
+    """Reads all that is at home; `{jobs, fresh, checkpoints, sweeps, pipelines, bad: [{path, why}]}`.
 
-    Only what the database does not know is added. To be called while no controller runs.
+    Only what the database does not know is added. To be called while no controller runs. Raises LtError, OSError.
     """
-    found: dict[str, Any] = {"jobs": 0, "fresh": 0, "checkpoints": 0, "bad": []}
+    found: dict[str, Any] = {"jobs": 0, "fresh": 0, "checkpoints": 0, "sweeps": 0, "pipelines": 0, "bad": []}
     with closing(open_writable(home.database)) as db:
         for folder in sorted(path for path in home.runs.iterdir() if (path / ".lt").is_dir()):
             try:
                 job = read_job(folder, sorted(jobs_of(folder)))
                 fresh, checkpoints = _one(db, home, folder, job)
             except (LtError, OSError, ValueError, KeyError, TypeError) as error:
-                why = str(error.params.get("problem") or error.code) if isinstance(error, LtError) else str(error)
-                found["bad"].append({"path": str(folder), "why": why})
+                found["bad"].append({"path": str(folder), "why": _why(error)})
                 continue
             found["jobs"] += 1
             found["fresh"] += fresh
             found["checkpoints"] += checkpoints
+        for path, value in read_back(home):
+            try:
+                if _in_one(db, partial(kept_flows.add, db, value)):
+                    found[value["kind"] + "s"] += 1
+            except LtError as error:
+                found["bad"].append({"path": str(path), "why": _why(value if isinstance(value, Exception) else error)})
     return found
 
 
 def _one(db: sqlite3.Connection, home: Home, folder: Path, job: HomeJob) -> tuple[bool, int]:
     """Writes one job in one transaction; (whether anything was new, its checkpoints at home)."""
     checkpoints = list(at_home(folder, job.id))  # hashed before the database is held
-    db.execute("BEGIN IMMEDIATE")
-    try:
+
+    def write() -> bool:
         name = recovered.free_name(db, job.id, folder.name, lambda n: n != folder.name and home.run(n).exists())
         fresh = write_job(db, job, name)
         attempts = {row[0] for row in db.execute("SELECT attempt FROM attempts WHERE job_id=?", (job.id,))}
         for attempt, manifest, path in checkpoints:
             if attempt in attempts:
                 fresh = recovered.add_home_checkpoint(db, job.id, attempt, manifest, str(path)) or fresh
+        return fresh
+
+    return _in_one(db, write), len(checkpoints)
+
+
+def _in_one(db: sqlite3.Connection, write: Callable[[], bool]) -> bool:
+    """What `write` returns, in a transaction of its own."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        fresh = write()
     except BaseException:
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
-    return fresh, len(checkpoints)
+    return fresh
+
+
+def _why(error: Exception) -> str:
+    return str(error.params.get("problem") or error.code) if isinstance(error, LtError) else str(error)
 
 
 def main() -> int:

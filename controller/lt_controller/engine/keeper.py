@@ -1,4 +1,4 @@
-"""Housekeeping that needs no host: the files under `runs/<job>/.lt/` of attempts that have ended."""
+"""Housekeeping that needs no host: the files at home of attempts that have ended, and of sweeps and pipelines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from ..home import Home
 from ..journal import fault
 from ..store.writer import Writer
+from .flow_files import FlowFiles
 from .keepsake import keep
 from .steps import StreamStep, passed
 
@@ -26,6 +27,7 @@ class Keeper:
     def __init__(self, home: Home, writer: Writer) -> None:
         self._home = home
         self._writer = writer
+        self._flows = FlowFiles(home, writer)
         self._wake = threading.Event()
         self._closing = False
         self._later: dict[Key, float] = {}  # what could not be written, and when it is tried again
@@ -33,7 +35,7 @@ class Keeper:
         self._thread.start()
 
     def poke(self) -> None:
-        """An attempt may have ended."""
+        """An attempt may have ended, a sweep or a pipeline have changed."""
         self._wake.set()
 
     def busy(self) -> bool:
@@ -53,7 +55,8 @@ class Keeper:
                     if self._closing:
                         return
                     self._keep(key)
-            except sqlite3.Error:
+                self._flows.keep()
+            except (sqlite3.Error, OSError):
                 fault()
                 self._wake.clear()
                 self._wake.wait(RETRY)
