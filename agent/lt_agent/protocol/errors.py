@@ -12,7 +12,7 @@ class LtError(Exception):
     `lt_controller.wording` has for it. It crosses the bridge as `{"code": …, "params": {…}}`.
     """
 
-    def __init__(self, code: str, **params: Any) -> None:
+    def __init__(self, code: str, /, **params: Any) -> None:
         super().__init__(code, params)
         self.code = code
         self.params = params

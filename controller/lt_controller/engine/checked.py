@@ -13,12 +13,17 @@ from lt_agent.protocol.records import DataLink, EnvPlan, JobSpec, ResumeFrom, fr
 from lt_agent.protocol.ulid import is_ulid
 
 from ..store.owners import Other
-from ..store.streams import plain
+from ..store.told import is_deep, plain
 
 MAX_SPEC = 2 << 20  # bytes of one spec as JSON
 MAX_TEXT = 500  # characters of a name or of an owner
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}\Z")
 _SEGMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+_SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
+_NUMBERS = (
+    *("gpus", "stop_grace", "disk_floor", "created_at", "gpu_memory", "cpus", "disk"),
+    *("retries", "retry_wait", "tried", "not_before"),
+)
 _PULLS = ("", "last", "best", "all", "none")
 
 
@@ -27,6 +32,8 @@ def checked_spec(value: Any, job: str, attempt: int) -> JobSpec:
 
     Raises LtError `bad_record`.
     """
+    if is_deep(value):
+        raise LtError("bad_record", record="JobSpec", problem=f"{job}: nested too deeply")
     text = plain(json.dumps(value, ensure_ascii=False))  # half a surrogate pair can't be stored
     if len(text) > MAX_SPEC:
         raise LtError("bad_record", record="JobSpec", problem=f"{job}: its size")
@@ -72,12 +79,16 @@ def _wrong(spec: JobSpec, job: str, attempt: int) -> str:
         "env": _env(spec.env),
         "variables": isinstance(spec.variables, dict) and _texts([*spec.variables, *spec.variables.values()]),
         "outputs": _texts(spec.outputs),
+        "printed": _texts(spec.printed),
+        "secrets": _texts(spec.secrets) and all(map(_SECRET.match, spec.secrets)),
+        "inputs": isinstance(spec.inputs, dict) and _texts([*spec.inputs, *spec.inputs.values()]),
+        "priority": isinstance(spec.priority, int) and abs(spec.priority) < 1 << 31,
         "data": all(_link(link) for link in spec.data) and (spec.code is None or _link(spec.code)),
         "resume": spec.resume is None or _resume(spec.resume),
         "pull": spec.pull in _PULLS,
     }
     checks |= {name: isinstance(getattr(spec, name), str) for name in ("name", "owner", "submitted_from", "title")}
-    checks |= {name: _number(getattr(spec, name)) for name in ("gpus", "stop_grace", "disk_floor", "created_at")}
+    checks |= {name: _number(getattr(spec, name)) for name in _NUMBERS}
     checks |= {name: _number(getattr(spec, name), none=True) for name in ("timeout", "save_total_limit")}
     return next((name for name, right in checks.items() if not right), "")
 

@@ -14,7 +14,8 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import ExitRecord, JobSpec, from_dict, to_dict
 
 from ..store import jobs, recovered
-from ..store.streams import CURSORS, LOG_ROW, plain
+from ..store.streams import CURSORS, LOG_ROW
+from ..store.told import plain
 from .checked import checked_spec
 from .verify import checked_exit
 

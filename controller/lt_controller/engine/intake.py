@@ -10,13 +10,14 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from lt_agent.protocol.errors import LtError, error_from_dict
+from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
 from lt_agent.protocol.states import STATES
 
 from ..store import checkpoints, confided, hosts, jobs, leases, owners, queue, streams, usage
 from ..store.times import iso
+from ..store.told import host_error, plain
 from ..store.writer import Writer
 from .checked import MAX_TEXT
 from .line_news import checked_line
@@ -24,6 +25,9 @@ from .steps import PullStep, Step, StreamStep, passed
 from .verify import checked_exit, checked_manifest, is_count
 
 SEEN_EVERY = 20.0  # seconds between two notes that the host is alive
+# Bytes that a message without a payload counts for while it waits to be stored: without a bound on those, too, a host
+# could fill the memory with them.
+MESSAGE, ENTRY = 4 << 10, 400
 
 
 class Intake:
@@ -73,7 +77,8 @@ class Intake:
             self._usage(frame.header)
             return
         if kind == "line":
-            self._add("jobs", queue.set_line, checked_line(frame.header.get("items"), self.follows), self.clock)
+            line = checked_line(frame.header.get("items"), self.follows)
+            self._add("jobs", queue.set_line, line, self.clock, weight=MESSAGE + ENTRY * len(line))
             return
         job, attempt = str(frame.header.get("job")), frame.header.get("attempt")
         if not isinstance(attempt, int) or (job, attempt) not in self._followed:
@@ -84,9 +89,10 @@ class Intake:
             elif kind == "manifest":
                 self._manifest(job, attempt, checked_manifest(from_dict(Manifest, frame.header.get("manifest"))))
             elif kind == "gone":
-                self._add("checkpoints", checkpoints.gone, job, attempt, str(frame.header.get("name")))
+                name = plain(str(frame.header.get("name"))[:MAX_TEXT])
+                self._add("checkpoints", checkpoints.gone, job, attempt, name)
             elif kind == "problem":
-                self._add("jobs", jobs.note, job, attempt, self._host, error_from_dict(frame.header["error"]))
+                self._add("jobs", jobs.note, job, attempt, self._host, host_error(frame.header["error"]))
             elif kind == "adopted":
                 whose = (str(frame.header.get(key) or "")[:MAX_TEXT] for key in ("owner", "by"))
                 self.unfollow(job, attempt)
@@ -95,7 +101,7 @@ class Intake:
                 record = checked_exit(from_dict(ExitRecord, frame.header.get("exit")))
                 self._exit(job, attempt, record, dict(frame.header["cursors"]))
         except LtError as error:  # a record that is not what it should be is that job's matter alone
-            self._add("jobs", jobs.note, job, attempt, self._host, error)
+            self._add("jobs", jobs.note, job, attempt, self._host, host_error(error.as_dict()))
         except (KeyError, TypeError, ValueError) as error:
             self._on_fault(f"a malformed `{kind}` message: {error}")
 
@@ -116,7 +122,8 @@ class Intake:
 
     def _manifest(self, job: str, attempt: int, manifest: Manifest) -> None:
         which = self._followed.get((job, attempt))
-        future = self._add("checkpoints", _take_manifest, job, attempt, manifest, which, self.clock)
+        weight = MESSAGE + sum(ENTRY + len(entry.path) for entry in manifest.files)
+        future = self._add("checkpoints", _take_manifest, job, attempt, manifest, which, self.clock, weight=weight)
         self._then_passed(future, PullStep.ANNOUNCED)
         future.add_done_callback(lambda _: self._on_news())
 
@@ -137,7 +144,8 @@ class Intake:
             self._seen = time.monotonic()
             self._writer.add("hosts", hosts.seen, self._host)
 
-    def _add(self, topic: str, function: Callable[..., Any], *args: Any, weight: int = 0) -> Future[Any]:
+    def _add(self, topic: str, function: Callable[..., Any], *args: Any, weight: int = MESSAGE) -> Future[Any]:
+        """Queues it; waits while too much is waiting, and so, through SSH's window, does the host."""
         future = self._writer.add(topic, function, *args, weight=weight)
         future.add_done_callback(self._check)
         return future
@@ -164,7 +172,7 @@ def _take_events(
             state = params.get("state")
             if isinstance(state, str) and state in STATES:
                 reason = params.get("reason")
-                said = streams.plain(reason) if isinstance(reason, str) else None
+                said = reason[:MAX_TEXT] if isinstance(reason, str) else None
                 jobs.set_state(db, job, attempt, state, said, iso(when))
         elif code == "plan" and is_count(params.get("total_steps")):
             jobs.set_total_steps(db, job, attempt, params["total_steps"])

@@ -11,9 +11,10 @@ from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
-from lt_agent.protocol.errors import LtError, error_from_dict
+from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.frames import MAGIC, Frame, FrameReader, ProtocolError, encode
 
+from ..store.told import host_error
 from ..transport.base import Duplex
 
 READ_SIZE = 4 << 20
@@ -145,8 +146,7 @@ class BridgeLink:
         if frame.header.get("ok"):
             _settle(future, frame.header.get("result"))
         else:
-            error = frame.header.get("error")
-            _settle(future, error=error_from_dict(error if isinstance(error, dict) else {}))
+            _settle(future, error=host_error(frame.header.get("error")))
 
 
 def _settle(future: Future[Any], result: Any = None, error: LtError | None = None) -> None:

@@ -27,6 +27,8 @@ from .steps import RecoverStep, passed
 
 LOOK_EVERY = 120.0  # seconds between two looks at a shared box's other jobs
 BATCH = 50  # jobs asked about in one request
+MOST_LISTED = 100_000  # attempts of a host's list
+MOST_OTHERS = 2000  # jobs of other laptops that are shown; each is a row that is written anew with every look
 
 
 class Recovery:
@@ -82,7 +84,7 @@ class Recovery:
                 try:
                     if self._add(job, records[job], brought_back=job in named):
                         fresh.append(job)
-                except (KeyError, TypeError):
+                except (KeyError, TypeError, ValueError):
                     wrong.append(LtError("bad_record", record="JobSpec", problem=job).as_dict())
                 except LtError as error:
                     if error.code == "transfer_cancelled":
@@ -128,7 +130,7 @@ class Recovery:
         return fresh or removed
 
     def _others(self, shown: dict[str, Other]) -> list[Other]:
-        others = [seen for seen in shown.values() if seen.owner != self._owner]
+        others = [seen for seen in shown.values() if seen.owner != self._owner][-MOST_OTHERS:]
         self._looked = time.monotonic()
         if others or self._others_there:
             self._writer.run("jobs", owners.set_others, self._host, others)
@@ -150,7 +152,7 @@ class _Over(threading.Event):
 def _by_job(summaries: Any) -> dict[str, Other]:
     """Each job's newest attempt, of what a host lists; what is no summary is passed over."""
     found: dict[str, list[Other]] = defaultdict(list)
-    for value in summaries if isinstance(summaries, list) else ():
+    for value in summaries[-MOST_LISTED:] if isinstance(summaries, list) else ():
         other = checked_other(value)
         if other is not None:
             found[other.id].append(other)

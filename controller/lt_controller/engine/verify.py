@@ -7,14 +7,21 @@ import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import ExitRecord, FileEntry, Manifest
 from lt_agent.protocol.states import RESTING
 
+from ..store.numbers import finite
+from ..store.told import cut, cut_table, plain
+
 BLOCK = 1 << 20
 MAX_COUNT = 1 << 50  # a petabyte; sums of many still fit into 64 bits
+MAX_PATH = 4096  # bytes; more than any system opens
+MAX_FILES = 200_000
+_WORD = 100  # characters
 KINDS = ("checkpoint", "final", "files", "trackers")
 NoneType = type(None)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # never `.lt`, where our own records of the run lie
@@ -29,7 +36,7 @@ def checked_entries(manifest: Manifest) -> list[FileEntry]:
         parts = entry.path.split("/")
         if path.is_absolute() or not entry.path or "\0" in entry.path or any(part in ("", ".", "..") for part in parts):
             raise LtError("bad_manifest", name=manifest.name, why=f"a path leads outside: {entry.path!r}")
-        if entry.path in seen or not is_count(entry.size):
+        if entry.path in seen or not is_count(entry.size) or len(entry.path.encode("utf-8", "replace")) > MAX_PATH:
             raise LtError("bad_manifest", name=manifest.name, why=f"a wrong entry: {entry.path!r}")
         seen.add(entry.path)
     return list(manifest.files)
@@ -50,26 +57,52 @@ def checked_manifest(manifest: Manifest) -> Manifest:
         and isinstance(manifest.created_at, (int, float))
         and isinstance(manifest.best, bool)
         and isinstance(manifest.resumable, bool)
+        and isinstance(manifest.base, str)
+        and isinstance(manifest.metric_name, (str, NoneType))
+        and len(manifest.files) <= MAX_FILES
+        and sum(entry.size for entry in manifest.files if is_count(entry.size)) <= MAX_COUNT
         and all(isinstance(entry.path, str) and _SHA256.fullmatch(str(entry.sha256)) for entry in manifest.files)
     )
     if not right:
         raise LtError("bad_manifest", name=name, why="its values are not what they should be")
     checked_entries(manifest)
-    return manifest
+    return replace(
+        manifest,
+        base=cut(manifest.base),
+        metric=finite(manifest.metric),  # NaN is no JSON to SQLite
+        metric_name=cut(manifest.metric_name),
+        created_at=finite(manifest.created_at) or 0.0,
+    )
 
 
 def checked_exit(record: ExitRecord) -> ExitRecord:
-    """An exit record as a host sent it. Raises LtError `bad_record` if it ends nothing or has values of wrong types."""
+    """An exit record as a host sent it, with what only tells more cut to what it should be.
+
+    Raises LtError `bad_record` if it ends nothing or has values of wrong types.
+    """
     right = (
         record.state in RESTING
         and isinstance(record.reason, str)
         and isinstance(record.message, str)
-        and (record.exit_code is None or is_count(abs(record.exit_code)))
+        and (record.exit_code is None or (isinstance(record.exit_code, int) and is_count(abs(record.exit_code))))
         and isinstance(record.finished_at, (int, float))
+        and isinstance(record.killed, tuple)
     )
     if not right:
         raise LtError("bad_record", record="ExitRecord", problem="its values are not what they should be")
-    return record
+    return replace(
+        record,
+        reason=plain(record.reason)[:_WORD],
+        message=cut(record.message),
+        signal=record.signal if is_count(record.signal) else None,
+        saved=cut(record.saved) if isinstance(record.saved, str) else None,
+        killed=tuple(plain(word)[:_WORD] for word in record.killed[:20] if isinstance(word, str)),
+        survivors=record.survivors if is_count(record.survivors) else 0,
+        started_at=finite(record.started_at),
+        finished_at=finite(record.finished_at) or 0.0,
+        judged=record.judged is True,
+        retry=cut_table(record.retry) or None,
+    )
 
 
 def is_count(value: object) -> bool:

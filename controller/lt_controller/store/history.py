@@ -9,8 +9,8 @@ from typing import Any
 
 from lt_inventory.periods import MACHINE, changes, machine_of, next_data
 
-from .streams import plain
 from .times import now
+from .told import plain
 
 Terms = Mapping[str, Mapping[str, Any]]
 

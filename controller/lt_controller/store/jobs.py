@@ -11,8 +11,8 @@ from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import ExitRecord, JobSpec, ResumeFrom, from_dict, to_dict
 
-from .streams import plain
 from .times import iso, now
+from .told import plain
 
 
 def take_submit(db: sqlite3.Connection, intent: str, params: dict[str, Any]) -> str:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from lt_agent.protocol.errors import LtError
 
 from . import intents, jobs
-from .streams import plain
 from .times import now
+from .told import plain
 
 
 class Other(NamedTuple):

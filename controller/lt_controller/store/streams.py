@@ -10,10 +10,14 @@ from typing import Any
 from . import usage
 from .numbers import finite
 from .times import iso
+from .told import cut_table, plain
 
 CURSORS = ("log", "events", "metrics", "samples")
 _HOST = "host/"  # samples of the whole machine
 Values = list[tuple[str, float | None]]
+LONGEST_EVENT = 256 << 10  # bytes of one line; lt's own have some hundreds, with an error's last lines some thousands
+LONGEST_NAME = 200  # characters of a metric's name
+MOST_NAMES = 1000  # metrics in one line
 LOG_ROW = 256 << 10  # small chunks are gathered into the last row until it has this many bytes
 
 
@@ -89,25 +93,22 @@ def add_events(
     events = []
     for line in data.splitlines(keepends=True):
         try:
+            if len(line) > LONGEST_EVENT:
+                raise ValueError("too long")
             value = json.loads(line)
-            code, params = plain(str(value["code"])), dict(value.get("params") or {})
+            code, params = plain(str(value["code"])[:LONGEST_NAME]), cut_table(dict(value.get("params") or {}))
             time = float(value["time"]) + clock
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             code, params, time = "unreadable_event", {"bytes": len(line)}, clock
         db.execute(
             "INSERT OR REPLACE INTO events (job_id, attempt, seq, code, params, time, host) VALUES (?,?,?,?,?,?,?)",
-            (job, attempt, at, code, plain(json.dumps(params, ensure_ascii=False)), iso(time), host),
+            (job, attempt, at, code, json.dumps(params, ensure_ascii=False), iso(time), host),
         )
         at += len(line)
         events.append((code, params, time))
     if data:
         _advance(db, job, attempt, "events", at)
     return events
-
-
-def plain(text: str) -> str:
-    """`text` as SQLite can hold it: half a surrogate pair, which JSON may carry and UTF-8 may not, becomes `?`."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _without_hosts(
@@ -145,5 +146,6 @@ def _point(line: bytes) -> tuple[int, float | None, Values] | None:
     step, time = value.pop("step", 0), value.pop("time", None)
     if isinstance(step, bool) or not isinstance(step, (int, float)) or finite(step) is None or abs(step) >= 1 << 62:
         return None
-    clean = [(plain(str(name)), finite(v)) for name, v in value.items() if v is None or isinstance(v, (int, float))]
+    told = [(name, v) for name, v in value.items() if v is None or isinstance(v, (int, float))][:MOST_NAMES]
+    clean = [(plain(str(name)[:LONGEST_NAME]), finite(v)) for name, v in told]
     return int(step), finite(time) if isinstance(time, (int, float)) else None, clean

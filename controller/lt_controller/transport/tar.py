@@ -16,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from lt_agent.protocol.errors import LtError, error_from_dict
+from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import FileEntry, Manifest, to_dict
 from lt_controller.home import Home
+from lt_controller.store.told import host_error
 
 from .agent import agent_argv
 from .base import Duplex, Progress, ProgressCallback, Transport, check_arrived, checked_names
@@ -166,7 +167,7 @@ class TarBulk:
         value = _parse(said.splitlines()[-1:])
         problem = value.get("error")
         if isinstance(problem, dict):
-            error = error_from_dict(problem)
+            error = host_error(problem)
             error.params["host"] = self._name
             raise error
         if code != 0 or not value:

@@ -74,7 +74,7 @@ def why(reason: str | None, message: str | None = None, exit_code: int | None = 
     if message and message.startswith("{"):
         try:
             stored = json.loads(message)
-        except ValueError:
+        except (ValueError, RecursionError):
             stored = None
         if isinstance(stored, dict) and "code" in stored:
             return say(stored, lang).message
@@ -229,14 +229,18 @@ def _shown(value: Any) -> str:
 
 def _details(params: Mapping[str, Any], lang: str) -> list[str]:
     """The lists that some errors carry, a line for each entry."""
-    lines = []
-    for problem in params.get("problems") or ():
-        lines.append(_problem(problem, lang))
-    for entry in params.get("biggest") or ():
+    lines = [_problem(problem, lang) for problem in _listed(params, "problems")]
+    for entry in _listed(params, "biggest"):
         if isinstance(entry, Mapping):
             lines.append(fill(_catalogue(lang).PHRASES["big_entry"], entry))
-    lines += ranking([entry for entry in params.get("ranking") or () if isinstance(entry, Mapping)], lang)
+    lines += ranking([entry for entry in _listed(params, "ranking") if isinstance(entry, Mapping)], lang)
     return lines
+
+
+def _listed(params: Mapping[str, Any], key: str) -> list[Any]:
+    """A list among the parameters; hosts may have put anything in its place."""
+    value = params.get(key)
+    return list(value) if isinstance(value, (list, tuple)) else []
 
 
 def _problem(problem: Any, lang: str) -> str:
