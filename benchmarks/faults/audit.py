@@ -26,6 +26,7 @@ def audit(laptop: Laptop, roots: list[Path], disks: list[Path], result: Result) 
         db.row_factory = sqlite3.Row
         for attempt in db.execute(
             "SELECT j.name, j.id, j.removed, a.attempt, a.exit, a.state FROM attempts a JOIN jobs j ON j.id = a.job_id"
+            " WHERE a.fenced=0"  # given up with its host, by a person's word: what that tells is not taken in
         ).fetchall():
             folder = _folder(roots, attempt["id"], attempt["attempt"])
             who = f"{attempt['name']}/{attempt['attempt']}"
@@ -159,7 +160,10 @@ def _snapshots(root: Path, result: Result) -> None:
 def falsely_ended(laptop: Laptop, roots: list[Path]) -> list[str]:
     """Jobs that the laptop calls ended at this moment while their host has no outcome. Asked again and again."""
     try:
-        rows = laptop.query("SELECT id, name, attempt, state FROM jobs WHERE removed=0")
+        rows = laptop.query(
+            "SELECT j.id, j.name, j.attempt, j.state FROM jobs j"
+            " JOIN attempts a ON a.job_id=j.id AND a.attempt=j.attempt WHERE j.removed=0 AND a.fenced=0"
+        )
     except sqlite3.Error:
         return []
     found = []

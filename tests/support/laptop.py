@@ -184,6 +184,10 @@ class Laptop:
         rows = self.query("SELECT * FROM checkpoints WHERE job_id=? ORDER BY attempt, step", self.job(name).get("id"))
         return {row["name"]: dict(row) for row in rows}
 
+    def requests(self) -> list[dict[str, Any]]:
+        """What was asked and is not carried out yet."""
+        return [dict(row) for row in self.query("SELECT * FROM intents WHERE state IN ('pending', 'doing')")]
+
     # --- its processes ---
 
     def controller(self) -> psutil.Process | None:

@@ -41,13 +41,17 @@ class Connected:
     agent: str  # the bundle's digest
     clock: float  # what to add to the host's times, in seconds
 
-    def close(self) -> None:
-        """Closes the link and the connection; nothing on the host ends by it."""
+    def hang_up(self) -> None:
+        """Ends the link and the connection, and with them every wait for the host; nothing there ends by it."""
         self.link.close()
+        self.transport.close()
+
+    def close(self) -> None:
+        """As `hang_up`, and ends what was kept open for the next transfer: no transfer is under way any more."""
         try:
-            self.bulk.close()
+            self.hang_up()
         finally:
-            self.transport.close()
+            self.bulk.close()
 
 
 def connect(

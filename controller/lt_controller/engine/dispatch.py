@@ -26,13 +26,14 @@ from .intake import Intake
 from .recovering import Recovery
 from .requests import Requests
 from .staging import Snapshot, Stager
-from .steps import StreamStep, SubmitStep, passed
+from .steps import FenceStep, StreamStep, SubmitStep, passed
 from .vault import Confiding, Vault
 
 STAGERS = 2  # transfers to one host at a time
 Known = tuple["str | None", "dict[str, int]", "list[str]"]  # as `_known`
 # Tried again at the next connection, whose backoff is theirs as well.
 TRANSIENT = frozenset({"host_unreachable", "transfer_failed", "too_many_sessions", "command_timeout", "busy"})
+NEVER_STARTED = frozenset({"no_such_job", "bad_job_id", "not_your_job"})  # said of a job that the host does not have
 
 
 class Dispatch:
@@ -58,7 +59,7 @@ class Dispatch:
         self._poke = poke
         self._stager = Stager(host.name, home.path, writer, connected.link, connected.bulk)
         self._confiding = Confiding(host.name, writer, connected.link, vault or Vault())
-        self._requests = Requests(writer, connected.link, home.path, self._cancel_staging)
+        self._requests = Requests(host.name, writer, connected.link, home.path, self._cancel_staging, poke)
         self._recovery = Recovery(host.name, home, home.owner(), writer, connected.link)
         self._recovery.note(connected.hello.get("jobs"))
         self._pool = ThreadPoolExecutor(STAGERS, thread_name_prefix=f"stage-{host.name}")
@@ -93,13 +94,19 @@ class Dispatch:
                 if error.code in TRANSIENT:
                     raise
                 note(f"{self._host.name}: {job}/{attempt} was given up, and can't be stopped: {error}")
-            self._writer.run("", relocations.fence_done, job, attempt)
+            passed(FenceStep.STOPPED, self._home.path)
+            self._writer.run("", relocations.fence_done, self._host.name, job, attempt)
 
-    def close(self) -> None:
+    def cancel(self) -> None:
         """Cancels transfers; they go on from where they are at the next connection."""
         with self._lock:
             for cancel in self._staging.values():
                 cancel.set()
+
+    def close(self) -> None:
+        """Cancels, and waits for the threads. To be called when the link has ended: they may wait for its answers."""
+        self.cancel()
+        self._requests.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     # New jobs
@@ -110,7 +117,10 @@ class Dispatch:
             if key in self._staging:
                 return
         # From here on the host may have it, whatever becomes of the connection: a stop has to ask there.
-        order, known = self._writer.run("jobs", _begin, *key)
+        begun = self._writer.run("jobs", _begin, *key)
+        if begun is None:
+            return
+        order, known = begun
         passed(SubmitStep.STAGING, self._home.path)
         needed = [Snapshot.from_params(value) for value in order.snapshots]
         # A start that finds something missing is no start; secrets travel with one that is sure to begin.
@@ -180,7 +190,7 @@ class Dispatch:
         except LtError as error:
             if error.code in TRANSIENT:
                 raise
-            self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
+            self._not_started(key, error)
             return []
         finally:
             if not answer.get("followed"):
@@ -196,6 +206,25 @@ class Dispatch:
             self._follow(attempt)
         passed(SubmitStep.FOLLOWED, self._home.path)
         return []
+
+    def _not_started(self, key: tuple[str, int], error: LtError) -> None:
+        """The host could not start it; it has failed once the host says that it never will.
+
+        A host out of processes, say, has written it down by then and would begin it later by itself. What it can't take
+        back is asked to start again at the next pass: that is done as often as one likes.
+        """
+        try:
+            answer = self._link.request("withdraw", job=key[0], attempt=key[1])
+        except LtError as problem:
+            if problem.code in TRANSIENT:
+                raise
+            never = problem.code in NEVER_STARTED
+        else:
+            never = isinstance(answer, dict) and answer.get("withdrawn") is True
+        if never:
+            self._writer.run("jobs", jobs.end_here, *key, states.FAILED, error)
+        else:
+            self._writer.run("jobs", jobs.note, *key, self._host.name, error)
 
     def _cancel_staging(self, job: str, attempt: int) -> None:
         with self._lock:
@@ -231,10 +260,17 @@ class Dispatch:
             self._writer.run("jobs", jobs.note, *key, self._host.name, error)
 
 
-def _begin(db: sqlite3.Connection, job: str, attempt: int) -> tuple[Order, Known]:
-    """Records that the attempt is on its way to its host; what was submitted, and what is known of it."""
+def _begin(db: sqlite3.Connection, job: str, attempt: int) -> tuple[Order, Known] | None:
+    """Records that the attempt is on its way to its host; what was submitted, and what is known of it.
+
+    None if it was stopped, moved or given up with its host since somebody looked: what is sent now is for another one.
+    """
+    row = db.execute("SELECT state FROM attempts WHERE job_id=? AND attempt=?", (job, attempt)).fetchone()
+    order = jobs.order(db, job)
+    if row is None or row[0] not in (states.QUEUED, states.STAGING) or order.spec.attempt != attempt:
+        return None
     jobs.set_state(db, job, attempt, states.STAGING)
-    return jobs.order(db, job), _known(db, job, attempt)
+    return order, _known(db, job, attempt)
 
 
 def _names(snapshots: Sequence[Snapshot]) -> list[dict[str, str]]:

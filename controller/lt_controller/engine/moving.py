@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
@@ -22,6 +23,7 @@ from ..store.intents import Intent
 from ..store.times import epoch
 from ..store.writer import Writer
 from .link import BridgeLink
+from .steps import MoveStep, passed
 
 FRESH = timedelta(minutes=10).total_seconds()  # a host seen longer ago is looked at before anything moves there
 LOOK_EVERY = timedelta(minutes=5).total_seconds()  # at each such host
@@ -88,11 +90,12 @@ def _stuck(job: Movable, room: Room | None) -> bool:
     return job.state == states.WAITING and job.waits is not None
 
 
-def carry_out(intent: Intent, job: str, attempt: int, link: BridgeLink, writer: Writer) -> None:
+def carry_out(intent: Intent, job: str, attempt: int, link: BridgeLink, writer: Writer, home: Path) -> None:
     """Asks the host to let go of the job, then moves it. Raises LtError `job_has_begun` if it was too late."""
     if attempt != intent.params.get("attempt"):
         return  # it has moved already, or was resumed meanwhile
     answer = link.request("withdraw", job=job, attempt=attempt)
     if not isinstance(answer, dict) or answer.get("withdrawn") is not True:
         raise LtError("job_has_begun", job=job)
+    passed(MoveStep.WITHDRAWN, home)
     writer.run("jobs", choices.move, job, attempt, str(intent.params["to"]))

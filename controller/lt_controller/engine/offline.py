@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 
-from ..store import checkpoints, elsewhere, intents, jobs
+from ..store import checkpoints, elsewhere, intents, jobs, queue, relocations
 from ..store.intents import Intent
 
 
 def settle_unreachable(db: sqlite3.Connection, host: str) -> bool:
-    """Stops jobs that never left the laptop; whether work remains on `host` that needs the host itself."""
-    for intent in intents.pending_on(db, host):
-        _stop_unsent(db, intent)
+    """Carries out what needs no host; whether work remains on `host` that needs the host itself."""
+    settle_asked(db, intents.pending_on(db, host))
     return (
         bool(jobs.unfinished(db, host))
         or bool(intents.pending_on(db, host))
         or bool(intents.pending_recovers(db, host))
+        or relocations.fences_asked(db, host)
         or checkpoints.next_pull(db, host, set()) is not None
     )
 
@@ -30,9 +31,8 @@ def settle_removed(db: sqlite3.Connection, host: str, known: list[str]) -> None:
     """
     for intent in intents.pending_recovers(db, host):
         intents.failed(db, intent.id, LtError("no_such_host", host=host, near=known))
-    for intent in intents.pending_on(db, host):
-        if _stop_unsent(db, intent):
-            continue
+    relocations.fences_tried(db, host)
+    for intent in settle_asked(db, intents.pending_on(db, host)):
         try:
             if intent.kind != "remove":
                 raise LtError("no_such_host", host=host, near=known)
@@ -60,14 +60,48 @@ def remove_here(db: sqlite3.Connection, intent: Intent) -> None:
     jobs.remove(db, intent.job)
 
 
-def _stop_unsent(db: sqlite3.Connection, intent: Intent) -> bool:
-    """Stops a job that is queued: the host has not been told of it."""
-    if elsewhere.stop(db, intent.id, intent.kind, intent.job):
+def settle_asked(db: sqlite3.Connection, asked: Sequence[Intent]) -> list[Intent]:
+    """Carries out those of the requests that need no host; the others."""
+    left = []
+    for intent in asked:
+        try:
+            if not settle_here(db, intent):
+                left.append(intent)
+        except LtError as error:
+            intents.failed(db, intent.id, error)
+    return left
+
+
+def settle_here(db: sqlite3.Connection, intent: Intent) -> bool:
+    """Carries out a request that needs no host, and closes it; whether it was one, or is closed already.
+
+    Such are stops and pauses of what rests or never left the laptop, and all that is asked of a job between two hosts:
+    the one that it left is not waited for. Raises LtError for what is refused.
+    """
+    if not intents.is_pending(db, intent.id):
         return True
-    row = db.execute("SELECT attempt, state FROM jobs WHERE id=?", (intent.job,)).fetchone()
-    if intent.kind not in ("stop", "pause") or row is None or row[1] != states.QUEUED:
+    job = jobs.brief(db, intent.job)
+    stops = intent.kind in ("stop", "pause")
+    if elsewhere.is_between(db, job.id):
+        _settle_between(db, intent, job)
+    elif stops and job.state in states.RESTING:
+        if intent.kind == "stop" and job.state == states.PAUSED:
+            jobs.cancel_paused(db, job.id)
+    elif stops and job.state == states.QUEUED:  # the host has not been told of it
+        by = LtError("stopped_before_start", by=str(intent.params.get("by", "")))
+        jobs.end_here(db, job.id, job.attempt, states.CANCELLED, by)
+    else:
         return False
-    by = LtError("stopped_before_start", by=str(intent.params.get("by", "")))
-    jobs.end_here(db, intent.job, row[0], states.CANCELLED, by)
     intents.done(db, intent.id)
     return True
+
+
+def _settle_between(db: sqlite3.Connection, intent: Intent, job: jobs.Brief) -> None:
+    if intent.kind in ("stop", "pause"):
+        elsewhere.stop(db, intent.kind, job.id)
+    elif intent.kind == "priority":
+        queue.set_priority(db, job.id, int(intent.params["priority"]))
+    elif intent.kind == "remove":
+        remove_here(db, intent)
+    else:
+        raise LtError(relocations.RETIRED, host=jobs.host(db, job.id))

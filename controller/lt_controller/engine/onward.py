@@ -15,6 +15,7 @@ from ..store import elsewhere
 from ..store.elsewhere import Between
 from ..store.writer import Writer
 from .flows import PASSING, Inside
+from .offline import settle_asked
 
 FIRST_PAUSE, LONGEST_PAUSE = 30.0, 1800.0  # seconds between two looks for a host, doubled with each
 
@@ -28,8 +29,9 @@ class Onward:
 
     def advance(self) -> float | None:
         """Looks for a host for each job that is due; the seconds until the next is."""
-        if self._writer.read(elsewhere.stops_pending):  # a write for nothing would wake this driver again
-            self._writer.run("jobs", elsewhere.stop_asked)
+        asked = self._writer.read(elsewhere.asked)
+        if asked:  # a write for nothing would wake this driver again
+            self._writer.run("jobs", settle_asked, asked)
         waiting = self._writer.read(elsewhere.between)
         for found in waiting:
             if found.due <= time.time():

@@ -4,43 +4,83 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import ResumeFrom
 
-from ..store import checkpoints, elsewhere, intents, jobs, queue
+from ..journal import fault
+from ..store import checkpoints, intents, jobs, queue
 from ..store.intents import Intent
 from ..store.writer import Writer
 from . import moving
 from .link import BridgeLink
-from .offline import check_removable
+from .offline import check_removable, settle_here
 from .steps import AskStep, ResumeStep, StopStep, passed
+
+DELETING = frozenset({"remove", "clear"})  # of a million files: a stop of another job must not wait for that
+PATIENCE = 24 * 3600.0  # seconds; the end of the link ends the wait before
 
 
 class Requests:
     """Carries intents out over one link. Each is closed only when the host has it, so that it is never lost."""
 
     def __init__(
-        self, writer: Writer, link: BridgeLink, home: Path, cancel_staging: Callable[[str, int], None]
+        self,
+        host: str,
+        writer: Writer,
+        link: BridgeLink,
+        home: Path,
+        cancel_staging: Callable[[str, int], None],
+        poke: Callable[[], None],
     ) -> None:
         self._writer = writer
         self._link = link
         self._home = home
         self._cancel_staging = cancel_staging
+        self._poke = poke
+        self._slow = ThreadPoolExecutor(1, thread_name_prefix=f"clear-{host}")
+        self._under_way: set[str] = set()  # the requests that it works on
 
     def carry_out(self, asked: Sequence[Intent]) -> None:
-        """Does all that is asked for jobs of its host. Raises LtError `host_unreachable`."""
+        """Does all that is asked for jobs of its host, what deletes on a thread of its own. Raises LtError
+        `host_unreachable`.
+        """
         for intent in asked:
-            try:
-                self._one(intent)
-            except LtError as error:
-                if error.code == "host_unreachable":
-                    raise
-                self._writer.run("jobs", intents.failed, intent.id, error)
-            else:
-                self._writer.run("jobs", intents.done, intent.id)
+            if intent.kind not in DELETING:
+                self._carry_out(intent)
+            elif intent.id not in self._under_way:
+                self._under_way.add(intent.id)
+                self._slow.submit(self._in_time, intent)
+
+    def close(self) -> None:
+        """Waits for the thread. To be called when the link has ended; what is not done is asked again."""
+        self._slow.shutdown(wait=True, cancel_futures=True)
+
+    def _in_time(self, intent: Intent) -> None:
+        try:
+            self._carry_out(intent)
+        except Exception as error:  # not reached, or the database's on a full disk: asked again at the next pass
+            if not isinstance(error, LtError):
+                fault()
+            self._under_way.discard(intent.id)
+        else:
+            self._under_way.discard(intent.id)
+            self._poke()
+
+    def _carry_out(self, intent: Intent) -> None:
+        try:
+            if self._writer.run("jobs", settle_here, intent):
+                return
+            self._one(intent)
+        except LtError as error:
+            if error.code == "host_unreachable":
+                raise
+            self._writer.run("jobs", intents.failed, intent.id, error)
+        else:
+            self._writer.run("jobs", intents.done, intent.id)
 
     def _one(self, intent: Intent) -> None:
         job = self._writer.run("", jobs.brief, intent.job)
@@ -57,7 +97,7 @@ class Requests:
             self._priority(intent, job)
         elif intent.kind == "move":
             self._cancel_staging(job.id, job.attempt)
-            moving.carry_out(intent, job.id, job.attempt, self._link, self._writer)
+            moving.carry_out(intent, job.id, job.attempt, self._link, self._writer, self._home)
         elif intent.kind == "pull":
             self._writer.run("checkpoints", checkpoints.request, job.id, intent.params.get("names"))
         elif intent.kind == "remove":
@@ -68,13 +108,6 @@ class Requests:
             raise LtError("unknown_intent", kind=intent.kind)
 
     def _stop(self, intent: Intent, job: jobs.Brief) -> None:
-        if job.state in states.ENDED or (job.state == states.PAUSED and intent.kind == "pause"):
-            return
-        if job.state == states.PAUSED:
-            self._writer.run("jobs", jobs.cancel_paused, job.id)
-            return
-        if self._writer.run("jobs", elsewhere.stop, intent.id, intent.kind, job.id):
-            return
         passed(StopStep.SEEN, self._home)
         self._cancel_staging(job.id, job.attempt)
         try:
@@ -104,13 +137,14 @@ class Requests:
         except LtError as error:
             if error.code != "no_such_job" or job.state != states.STAGING:
                 raise
+        passed(AskStep.PRIORITY, self._home)
 
     def _remove(self, intent: Intent, job: jobs.Brief) -> None:
         if intent.params.get("discard") and job.state not in states.RESTING and self._is_gone(job.id):
             self._writer.run("jobs", jobs.remove, job.id)
             return
         self._writer.run("", check_removable, intent)
-        self._link.request("remove", timeout=600, job=job.id)
+        self._link.request("remove", timeout=PATIENCE, job=job.id)
         passed(AskStep.REMOVE, self._home)
         self._writer.run("jobs", jobs.remove, job.id)
 
@@ -121,7 +155,8 @@ class Requests:
         away = self._writer.run("", checkpoints.not_home, job.id)
         if away:
             raise LtError("not_yet_home", job=job.name, checkpoints=away)
-        self._link.request("remove", timeout=600, job=job.id)
+        self._link.request("remove", timeout=PATIENCE, job=job.id)
+        passed(AskStep.CLEAR, self._home)
         self._writer.run("checkpoints", checkpoints.cleared, job.id)
 
     def _is_gone(self, job: str) -> bool:
@@ -135,8 +170,7 @@ class Requests:
 
 def _resume(db: sqlite3.Connection, intent: Intent) -> int:
     """Begins a new attempt from the checkpoint asked for, or the newest that can be resumed. One per intent."""
-    done = db.execute("SELECT state FROM intents WHERE id=?", (intent.id,)).fetchone()
-    if done is None or done[0] == "done":
+    if not intents.is_pending(db, intent.id):
         return 0
     attempt = jobs.new_attempt(db, intent.job, _checkpoint(db, intent.job, intent.params.get("from")))
     intents.done(db, intent.id)  # in the same transaction: repeated, it must not begin a second one

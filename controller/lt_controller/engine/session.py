@@ -13,7 +13,7 @@ from lt_inventory.model import Host
 
 from ..home import Home
 from ..journal import fault, note
-from ..store import hosts
+from ..store import hosts, relocations
 from ..store.due import on_host
 from ..store.writer import Writer
 from ..transport import logins_of
@@ -228,6 +228,8 @@ class HostSession(threading.Thread):
                 self._wake.wait(PASS_EVERY)
         finally:
             puller.cancel()
+            dispatch.cancel()
+            connected.hang_up()  # who waits for the host, for an hour of hashing or for ever, waits no more
             dispatch.close()
             puller.close()
 
@@ -257,6 +259,7 @@ class HostSession(threading.Thread):
             due = time.time() + backoff.delay(failures + 1, refused or needs_login)
             state = "needs_login" if needs_login else "refused" if refused else "unreachable"
             self._writer.run("hosts", hosts.missed, self.host.name, error, state, due)
+            self._writer.run("", relocations.fences_tried, self.host.name)
         except sqlite3.Error as problem:  # a full disk, say: the pause is kept in memory alone
             note(f"{self.host.name}: {error}; not recorded: {problem}")
             self._closing.wait(UNWRITABLE_PAUSE)

@@ -20,6 +20,7 @@ from .link import BridgeLink
 from .steps import SubmitStep, passed
 
 PROGRESS_EVERY = 0.25  # seconds between two notes of progress in the database
+HASHING = 7 * 86400.0  # seconds: terabytes take days on a slow disk, and the end of the link ends the wait before
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ class Stager:
         out here: False, and all is to be sent again without links.
         """
         try:
-            self.link.request("commit", timeout=3600, name=snapshot.name, digest=snapshot.digest)
+            self.link.request("commit", timeout=HASHING, name=snapshot.name, digest=snapshot.digest)
         except LtError as error:
             if error.code != "data_mismatch":
                 raise

@@ -46,6 +46,7 @@ class PullStep(Step):
     PINNED = "pull-pinned"  # the host keeps it for us
     RECEIVED = "pull-received"  # the bytes are in the staging folder
     VERIFIED = "pull-verified"  # every hash agrees
+    CLEARED = "pull-cleared"  # what stood in its place is aside, and it does not stand there yet
     PLACED = "pull-placed"  # renamed in; not recorded
     RECORDED = "pull-recorded"  # recorded as pulled; what it supersedes is still at home
 
@@ -69,7 +70,21 @@ class AskStep(Step):
     """The other requests of a person."""
 
     SAVE = "save-requested"  # the host has it; the intent is still open
+    PRIORITY = "priority-requested"  # recorded here and on the host; the intent is still open
     REMOVE = "remove-done"  # the host has deleted the job; not recorded here
+    CLEAR = "clear-done"  # the host has deleted what is at home; not recorded here
+
+
+class MoveStep(Step):
+    """From a job that waits where it can't begin to one that goes elsewhere."""
+
+    WITHDRAWN = "move-withdrawn"  # the host will never begin it; not recorded here
+
+
+class FenceStep(Step):
+    """From a host that is given up to one that has stopped what it ran."""
+
+    STOPPED = "fence-stopped"  # the host has the request; not recorded here
 
 
 class RecoverStep(Step):

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 
-from . import intents, jobs
+from . import jobs
+from .intents import Intent
 from .times import epoch, iso, now
 
 WAITS = "elsewhere"
@@ -110,29 +111,21 @@ def give_up(db: sqlite3.Connection, job: str, attempt: int, error: LtError) -> N
     jobs.add_event(db, job, attempt, None, "error", error.as_dict())
 
 
-def stop_asked(db: sqlite3.Connection) -> int:
-    """Carries out stops and pauses of jobs that are between two hosts: nothing of them runs. How many."""
-    return sum(stop(db, *row) for row in stops_pending(db))
-
-
-def stops_pending(db: sqlite3.Connection) -> list[tuple[str, str, str]]:
-    """What `stop_asked` would carry out: (intent, kind, job), in order."""
-    return db.execute(
-        "SELECT i.id, i.kind, i.job_id FROM intents i JOIN jobs j ON j.id=i.job_id"  # noqa: S608
-        f" WHERE i.state='pending' AND i.kind IN ('stop', 'pause') AND {_BETWEEN} ORDER BY i.rowid"
+def asked(db: sqlite3.Connection) -> list[Intent]:
+    """What is asked of jobs that are between two hosts, in order, but for where they go on."""
+    rows = db.execute(
+        "SELECT i.id, i.kind, i.job_id, i.params FROM intents i JOIN jobs j ON j.id=i.job_id"  # noqa: S608
+        f" WHERE i.state='pending' AND i.kind NOT IN ('submit', 'relocate') AND {_BETWEEN} ORDER BY i.rowid"
     ).fetchall()
+    return [Intent(row[0], row[1], row[2], json.loads(row[3])) for row in rows]
 
 
-def stop(db: sqlite3.Connection, intent: str, kind: str, job: str) -> bool:
-    """Carries out a stop or a pause, if the job is between two hosts; whether it was."""
-    if kind not in ("stop", "pause") or not is_between(db, job):
-        return False
+def stop(db: sqlite3.Connection, kind: str, job: str) -> None:
+    """Stops or pauses a job that is between two hosts: nothing of it runs."""
     (attempt,) = db.execute("SELECT attempt FROM jobs WHERE id=?", (job,)).fetchone()
     state, reason = (states.CANCELLED, "stopped") if kind == "stop" else (states.PAUSED, "paused")
     _rest(db, job, attempt, state, reason)
     jobs.add_event(db, job, attempt, None, "state", {"state": state, "reason": reason})
-    intents.done(db, intent)
-    return True
 
 
 def _rest(db: sqlite3.Connection, job: str, attempt: int, state: str, reason: str) -> None:

@@ -41,12 +41,18 @@ def pending_recovers(db: sqlite3.Connection, host: str) -> list[Intent]:
     return _intents(db.execute(f"{_SELECT} {where} ORDER BY i.rowid", (host,)))
 
 
+def is_pending(db: sqlite3.Connection, intent: str) -> bool:
+    """Whether it is still to be carried out. Between a look and the act a host may be given up, or a job adopted."""
+    return db.execute("SELECT 1 FROM intents WHERE id=? AND state='pending'", (intent,)).fetchone() is not None
+
+
 def hosts_asked(db: sqlite3.Connection) -> set[str]:
     """The hosts that requests are pending for."""
     rows = db.execute(
         "SELECT DISTINCT j.host FROM intents i JOIN jobs j ON j.id = i.job_id"
         " WHERE i.state='pending' AND i.kind NOT IN ('submit', 'relocate')"  # those need no host
-        " UNION SELECT json_extract(params, '$.host') FROM intents WHERE state='pending' AND kind='recover'"
+        " UNION SELECT json_extract(params, '$.host') FROM intents"
+        " WHERE state='pending' AND kind IN ('recover', 'fence')"
     )
     return {row[0] for row in rows}
 

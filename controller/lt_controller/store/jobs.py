@@ -165,6 +165,11 @@ def brief(db: sqlite3.Connection, job: str) -> Brief:
     return Brief(*row)
 
 
+def host(db: sqlite3.Connection, job: str) -> str:
+    """Where the job is, or was last."""
+    return str(db.execute("SELECT host FROM jobs WHERE id=?", (job,)).fetchone()[0])
+
+
 def cancel_paused(db: sqlite3.Connection, job: str) -> None:
     """A paused job is stopped for good; nothing of it runs, so nothing on the host need change."""
     db.execute(
@@ -177,10 +182,20 @@ def cancel_paused(db: sqlite3.Connection, job: str) -> None:
 def note(db: sqlite3.Connection, job: str, attempt: int, host: str, error: LtError) -> None:
     """Something a person should know of a job that changes nothing about its state; noted once."""
     message = json.dumps(error.as_dict())
-    row = db.execute("SELECT message FROM jobs WHERE id=?", (job,)).fetchone()
-    if row is not None and row[0] != message:
-        db.execute("UPDATE jobs SET message=? WHERE id=? AND attempt=?", (message, job, attempt))
-        add_event(db, job, attempt, host, "note", error.as_dict())
+    row = db.execute("SELECT message, attempt FROM jobs WHERE id=?", (job,)).fetchone()
+    if row is None or message == (row[0] if row[1] == attempt else _last_note(db, job, attempt)):
+        return
+    db.execute("UPDATE jobs SET message=? WHERE id=? AND attempt=?", (message, job, attempt))
+    add_event(db, job, attempt, host, "note", error.as_dict())
+
+
+def _last_note(db: sqlite3.Connection, job: str, attempt: int) -> str | None:
+    """Of an attempt that others came after: the job's own message is not of it."""
+    row = db.execute(
+        "SELECT params FROM events WHERE job_id=? AND attempt=? AND seq<0 AND code='note' ORDER BY seq LIMIT 1",
+        (job, attempt),
+    ).fetchone()
+    return row[0] if row is not None else None
 
 
 def forget_note(db: sqlite3.Connection, job: str, attempt: int) -> None:

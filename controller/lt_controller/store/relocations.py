@@ -10,9 +10,11 @@ from typing import Any
 from lt_agent.protocol import states
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import DataLink, EnvPlan, ExitRecord, JobSpec, ResumeFrom, from_dict, to_dict
+from lt_agent.protocol.ulid import new_ulid
 
 from . import elsewhere, intents, jobs
 from .intents import Intent
+from .times import now
 
 RETIRED = "host_retired"
 
@@ -62,6 +64,8 @@ def retire(db: sqlite3.Connection, host: str) -> int:
         db.execute("UPDATE attempts SET fenced=1 WHERE job_id=? AND attempt=?", (job, attempt))
         if goes_on:
             elsewhere.leave(db, job, host)
+    if rows:
+        _ask_to_stop(db, host)
     # What is on it alone can't be had any more, and must not be waited for.
     db.execute(
         "UPDATE checkpoints SET pull_state='none' WHERE pull_state IN ('pending', 'pulling')"
@@ -70,7 +74,7 @@ def retire(db: sqlite3.Connection, host: str) -> int:
     )
     for intent in intents.pending_on(db, host):
         if intent.kind in ("stop", "pause") and elsewhere.is_between(db, intent.job):
-            continue  # it needs no host: `elsewhere.stop_asked`
+            continue  # it needs no host: `engine.offline.settle_here`
         intents.failed(db, intent.id, LtError(RETIRED, host=host))
     return len(rows)
 
@@ -81,9 +85,34 @@ def fenced_on(db: sqlite3.Connection, host: str) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
-def fence_done(db: sqlite3.Connection, job: str, attempt: int) -> None:
+def fence_done(db: sqlite3.Connection, host: str, job: str, attempt: int) -> None:
     """The host has been told to stop it, or has never had it."""
     db.execute("UPDATE attempts SET fenced=2 WHERE job_id=? AND attempt=?", (job, attempt))
+    if not fenced_on(db, host):
+        fences_tried(db, host)
+
+
+def fences_asked(db: sqlite3.Connection, host: str) -> bool:
+    """Whether the host is yet to be asked, once, to stop what was given up there: it may well be within reach."""
+    where = "WHERE state='pending' AND kind='fence' AND json_extract(params, '$.host')=?"
+    return db.execute(f"SELECT 1 FROM intents {where} LIMIT 1", (host,)).fetchone() is not None  # noqa: S608
+
+
+def fences_tried(db: sqlite3.Connection, host: str) -> None:
+    """It was asked, or could not be: then it is when it is seen again, and nobody waits for that."""
+    db.execute(
+        "UPDATE intents SET state='done', done_at=? WHERE state='pending' AND kind='fence'"
+        " AND json_extract(params, '$.host')=?",
+        (now(), host),
+    )
+
+
+def _ask_to_stop(db: sqlite3.Connection, host: str) -> None:
+    """A request of the controller's own, so that a try is made whoever dies in between."""
+    db.execute(
+        "INSERT INTO intents (id, kind, params, state, created_at) VALUES (?,'fence',?,'pending',?)",
+        (new_ulid(), json.dumps({"host": host}), now()),
+    )
 
 
 def relocate(db: sqlite3.Connection, job: str, params: dict[str, Any]) -> int:

@@ -2,71 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import socket
 import threading
-from collections.abc import Callable
 
 import pytest
 
 from lt_agent.protocol.errors import LtError
-from lt_agent.protocol.frames import MAGIC, Frame, FrameReader, encode
+from lt_agent.protocol.frames import MAGIC, Frame, encode
 from lt_controller.engine import link
-from lt_controller.engine.link import BridgeLink
+from support.peer import Peer, reply
 from support.wait import until
-
-
-class SocketDuplex:
-    """One end of a socket pair as the transport's stream."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
-
-    def recv(self, size: int = 65536) -> bytes:
-        return self._end.recv(size)
-
-    def sendall(self, data: bytes) -> None:
-        self._end.sendall(data)
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._end.shutdown(socket.SHUT_RDWR)
-
-    def stderr(self) -> bytes:
-        return b""
-
-    def exit_status(self, timeout: float = 10.0) -> int | None:
-        return None
-
-
-class Peer:
-    """A bridge made of a thread: `answer` gets each request's header and gives the bytes to send."""
-
-    def __init__(
-        self,
-        answer: Callable[[dict], bytes] | None,
-        greeting: bytes = MAGIC,
-        on_push: Callable[[Frame], None] | None = None,
-    ) -> None:
-        """Without an `answer` it does not even read."""
-        self.ours, theirs = socket.socketpair()
-        self.pushed: list[Frame] = []
-        self.ended = threading.Event()
-        self.ours.sendall(greeting)
-        if answer is not None:
-            threading.Thread(target=self._serve, args=(answer,), daemon=True).start()
-        self.link = BridgeLink("h", SocketDuplex(theirs), on_push or self.pushed.append, self.ended.set)
-
-    def _serve(self, answer: Callable[[dict], bytes]) -> None:
-        reader = FrameReader()
-        while data := self.ours.recv(65536):
-            for frame in reader.feed(data):
-                self.ours.sendall(answer(frame.header))
-
-
-def reply(request: dict, **result: object) -> bytes:
-    return encode({"type": "reply", "id": request["id"], "ok": True, "result": result})
 
 
 def test_replies_find_their_requests_from_many_threads() -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lt_controller.engine.offline import settle_removed, settle_unreachable
+from lt_controller.engine.offline import settle_asked, settle_removed, settle_unreachable
+from lt_controller.store import elsewhere, intents, relocations
 from support.store import Store
 
 
@@ -70,4 +71,69 @@ def test_a_request_for_a_job_that_was_forgotten_holds_nothing_up(store: Store) -
     ask(store, "stop", job)
     settle_unreachable(store.db, "box")
     settle_removed(store.db, "box", [])
-    assert answers(store.db) == {"stop": "no_such_host"}
+    assert answers(store.db) == {"stop": "no_such_job"}
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "after"),
+    [("paused", "stop", "cancelled"), ("paused", "pause", "paused"), ("failed", "stop", "failed")],
+)
+def test_a_stop_of_a_job_that_rests_waits_for_no_host(store: Store, state: str, kind: str, after: str) -> None:
+    ask(store, kind, store.job("j", state, finished_at="2026-11-22T00:00:00.000Z"))
+    store.db.execute("UPDATE attempts SET exit='{}'")
+    assert not settle_unreachable(store.db, "box")
+    assert answers(store.db) == {kind: "done"}
+    assert store.db.execute("SELECT state FROM jobs").fetchone() == (after,)
+
+
+@pytest.fixture
+def between(store: Store) -> str:
+    """A job whose host was given up, and that looks for another one."""
+    job = store.job("j", "running", asked="any", spec={"retries": 2})
+    relocations.retire(store.db, "box")
+    relocations.fences_tried(store.db, "box")
+    assert elsewhere.is_between(store.db, job)
+    return job
+
+
+@pytest.mark.parametrize(("kinds", "after"), [(("stop", "pause"), "cancelled"), (("pause", "stop"), "cancelled")])
+def test_all_that_asks_for_the_end_of_a_job_between_two_hosts_is_answered(
+    store: Store, between: str, kinds: tuple[str, ...], after: str
+) -> None:
+    for kind in kinds:
+        ask(store, kind, between)
+    settle_asked(store.db, elsewhere.asked(store.db))
+    assert answers(store.db) | {"fence": ""} == {"stop": "done", "pause": "done", "fence": ""}
+    assert store.db.execute("SELECT state FROM jobs").fetchone() == (after,)
+    assert not settle_unreachable(store.db, "box")
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "answer"),
+    [("remove", {}, "job_alive"), ("remove", {"discard": True}, "done"), ("priority", {"priority": 5}, "done")]
+    + [(kind, {}, "host_retired") for kind in ("pull", "save", "resume", "move", "clear")],
+)
+def test_what_is_asked_of_a_job_between_two_hosts_waits_for_neither(
+    store: Store, between: str, kind: str, params: dict[str, Any], answer: str
+) -> None:
+    ask(store, kind, between, **params)
+    assert not settle_unreachable(store.db, "box")
+    assert answers(store.db)[kind] == answer
+    removed, priority = store.db.execute("SELECT removed, priority FROM jobs").fetchone()
+    assert removed == (answer == "done" and kind == "remove") and priority == params.get("priority", 0)
+
+
+def test_a_host_that_was_given_up_is_asked_to_stop_once_and_then_left_alone(store: Store) -> None:
+    store.job("j", "running")
+    relocations.retire(store.db, "box")
+    assert "box" in intents.hosts_asked(store.db) and settle_unreachable(store.db, "box")
+    relocations.fences_tried(store.db, "box")
+    assert intents.hosts_asked(store.db) == set() and not settle_unreachable(store.db, "box")
+    assert relocations.fenced_on(store.db, "box"), "should it come back, it is asked again"
+
+
+def test_a_host_that_was_given_up_and_has_left_the_inventory_is_not_waited_for(store: Store) -> None:
+    store.job("j", "running")
+    relocations.retire(store.db, "box")
+    settle_removed(store.db, "box", [])
+    assert intents.hosts_asked(store.db) == set()

@@ -12,6 +12,7 @@ import pytest
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import EnvPlan, ExitRecord, JobSpec, to_dict
 from lt_agent.protocol.ulid import new_ulid
+from lt_controller.engine.offline import settle_asked
 from lt_controller.store import due, elsewhere, intents, jobs, notices, relocations
 from lt_controller.store.schema import open_writable
 from lt_controller.wording import waits
@@ -171,7 +172,7 @@ def test_a_job_between_two_hosts_can_be_stopped_and_paused(db: sqlite3.Connectio
     choose(db, job)
     relocations.retire(db, "a")
     ask(db, "one", kind, job)
-    assert elsewhere.stop_asked(db) == 1
+    assert settle_asked(db, elsewhere.asked(db)) == []
     assert state(db, job)[0] == ends and elsewhere.between(db) == []
     assert db.execute("SELECT state FROM intents WHERE id='one'").fetchone()[0] == "done"
 
@@ -206,6 +207,7 @@ def test_what_was_asked_of_a_job_on_a_host_that_is_retired_fails_and_holds_up_no
     relocations.retire(db, "a")
     assert outcome(db, "one") == ("failed", "host_retired")
     assert [found.job for found in elsewhere.between(db)] == ([job] if retries else [])
+    relocations.fences_tried(db, "a")
     assert intents.hosts_asked(db) == set() and not due.on_host(db, "a").requests
 
 
@@ -219,7 +221,8 @@ def test_a_retired_host_leaves_stops_of_what_goes_on_and_requests_of_other_hosts
     relocations.retire(db, "a")
     assert outcome(db, "two") == ("failed", "host_retired")
     assert [outcome(db, intent)[0] for intent in ("one", "three", "four")] == ["pending"] * 3
-    assert elsewhere.stop_asked(db) == 1 and state(db, goes_on)[0] == "cancelled"
+    assert settle_asked(db, elsewhere.asked(db)) == [] and state(db, goes_on)[0] == "cancelled"
+    relocations.fences_tried(db, "a")
     assert intents.hosts_asked(db) == {"b"}
 
 
