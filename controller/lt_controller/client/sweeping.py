@@ -12,7 +12,7 @@ from lt_agent.protocol.errors import LtError
 from ..searching import check_optuna, suggest
 from . import orders
 from .commanding import filled, freeze_command_recipe
-from .data import bad_recipe, recorded
+from .data import bad_recipe, read_recipe, recorded
 from .orders import Order
 from .submitting import is_choice
 from .wishing import Wishes
@@ -36,6 +36,7 @@ class SweepPlan:
     concurrency: int
     total: int
     wishes: Mapping[str, Any] = field(default_factory=dict)  # the person's own, which go before a trial's values
+    gpus: int = 0  # that the first trial takes
 
     def to_json(self) -> dict[str, Any]:
         """For the database; `from_json` reads it."""
@@ -47,6 +48,7 @@ class SweepPlan:
             "concurrency": self.concurrency,
             "total": self.total,
             "wishes": dict(self.wishes),
+            "gpus": self.gpus,
         }
 
     @classmethod
@@ -63,6 +65,7 @@ class SweepPlan:
             concurrency=int(value["concurrency"]),
             total=int(value["total"]),
             wishes=value["wishes"] if "wishes" in value else value["order"]["wishes"],
+            gpus=int(value.get("gpus") or 0),
         )
 
     def trial_order(self, values: Mapping[str, Any]) -> tuple[Order, list[str]]:
@@ -103,6 +106,8 @@ def plan_sweep(
         order = orders.freeze_recipe(client, recipe, overrides, folder, wishes=wishes)
         data = {str(path): recorded(client, path).digest for path in dict.fromkeys(_swept_paths(found.section))}
         order = replace(order, data={**order.data, **data})
+        for said in _files_tried(found.section):  # what the first trial reads was looked at when it was frozen
+            read_recipe(client, order.recipe, said, Path(order.recipe).parent)
     else:
         assert found.folder is not None
         order = freeze_command_recipe(client, found.command, found.folder, wishes)
@@ -112,8 +117,8 @@ def plan_sweep(
     first = suggest(plan.section, [], 1) if plan.section.search else found.trials[0]
     one, said = plan.trial_order(first)
     draft = orders.draft(client, one, hosts, overrides=said).plan(client)
-    room = plan.section.concurrency or _places(client, hosts, draft.gpus)
-    return replace(plan, concurrency=min(room, plan.total))
+    room = plan.section.concurrency or places(client, hosts, draft.gpus)
+    return replace(plan, concurrency=min(room, plan.total), gpus=draft.gpus)
 
 
 def _swept_paths(section: SweepSection) -> Iterator[Path]:
@@ -122,6 +127,17 @@ def _swept_paths(section: SweepSection) -> Iterator[Path]:
     for axis, values in axes:
         for value in values:
             yield from _paths(axis.rpartition(".")[2], value)
+
+
+def _files_tried(section: SweepSection) -> list[list[str]]:
+    """The overrides by which trials read other data than one another, each combination once."""
+    from lt_recipes.sweeping import override
+    from lt_recipes.sweeping.expansion import probes
+
+    axes = {*section.grid, *section.search}
+    data = {axis for axis in axes if axis.split(".")[0] in ("datasets", "eval")}
+    found = ([override(key, value) for key, value in values.items() if key in data] for values in probes(section))
+    return [list(said) for said in dict.fromkeys(map(tuple, found)) if said]
 
 
 def _paths(key: str, value: Any) -> Iterator[Path]:
@@ -137,13 +153,18 @@ def _paths(key: str, value: Any) -> Iterator[Path]:
         yield Path(value)
 
 
-def _places(client: Client, hosts: str, gpus: int) -> int:
-    """How many such jobs the hosts have slots for, side by side."""
-    from .placing import meant
+def places(client: Client, hosts: str, gpus: int) -> int:
+    """How many such jobs the hosts that take some now have slots for, side by side; at least one.
+
+    Raises LtError as `placing.meant`.
+    """
+    from .placing import AWAY, meant
 
     found = meant(client, hosts) if is_choice(hosts) else [client.host(hosts)]
     room = 0
     for info in found:
+        if info.host.closed or info.state in AWAY:
+            continue
         slots = info.host.slots or max(1, len((info.facts or {}).get("gpus") or ()))
         room += slots // max(1, gpus)
     return max(1, room)

@@ -23,6 +23,7 @@ from ..store import intents, pipelines
 from ..store.writer import Writer
 from ..wording.exits import UNREACHABLE, exit_code
 from .flows import PASSING, Inside
+from .patience import Patience
 
 LATER = 30.0  # seconds until what a host's absence, or the like, kept from being submitted is tried again
 _NOT_BEGUN = ("ready", "pending", "blocked", "refused")
@@ -39,10 +40,12 @@ class PipelineDriver:
         self._client = client
         self._writer = writer
         self._asleep: frozenset[str] = frozenset()
+        self._patience = Patience(client.home.hosts_file)
 
     def advance(self) -> float | None:
         """Takes what people ask, submits what is ready, and says of what has ended how it did."""
         if self._take():
+            self._patience.clear()
             self._client.wake()
         for identity in self._writer.read(pipelines.alive_again):
             self._writer.run("flows", pipelines.revive, identity)
@@ -84,6 +87,9 @@ class PipelineDriver:
         for stage in pipeline.stages if pipeline.state == pipelines.RUNNING else ():
             if stage.state != "ready":
                 continue
+            if self._patience.left(stage.job):
+                later = True
+                continue
             waits: LtError | None
             try:
                 waits = self._one(pipeline, stage)
@@ -93,6 +99,7 @@ class PipelineDriver:
                 if not _passes(error):
                     self._writer.run("flows", pipelines.refuse, pipeline.id, stage.name, error)
                     continue
+                self._patience.put_off(stage.job, LATER / 2)
                 waits = error
             if waits is None and stage.waits is None:
                 continue

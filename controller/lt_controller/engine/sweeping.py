@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,14 @@ from ..store import intents, sweeps
 from ..store.sweeps import SweepRow, TrialRow
 from ..store.writer import Writer
 from .flows import PASSING
+from .patience import Patience
 
 if TYPE_CHECKING:
     from ..client.sweeping import SweepPlan
 
 JUDGE_EVERY = 2.0  # seconds between two looks at the metrics of trials that may be pruned
 TRY_AGAIN = 15.0  # seconds until hosts that could not take a trial are asked again
+ROOM_EVERY = 10.0  # seconds between two looks at how many slots the hosts have
 _NEVER_STOPS = ("no_such_host", "job_adopted")  # why a job can't be stopped from here, however often it is asked
 AT_ONCE = 0.2  # seconds: the next trial, once the one before has become a job and counts as its host's load
 
@@ -40,6 +43,8 @@ class Sweeps:
         self._client = client
         self._writer = writer
         self._plans: dict[str, SweepPlan] = {}
+        self._patience = Patience(client.home.hosts_file)
+        self._rooms: dict[str, tuple[float, int]] = {}  # when it was looked at, and how many trials may run
         self._busy = True  # until the first look
 
     def busy(self) -> bool:
@@ -49,6 +54,7 @@ class Sweeps:
     def advance(self) -> float | None:
         """Takes what was asked, then one step of every open sweep."""
         for intent in self._writer.read(sweeps.pending):
+            self._patience.clear()
             try:
                 self._writer.run("sweeps", sweeps.take, intent)
             except sqlite3.OperationalError:
@@ -59,6 +65,7 @@ class Sweeps:
         found = self._writer.read(sweeps.open_sweeps)
         self._busy = bool(found)
         self._plans = {sweep.id: self._plans[sweep.id] for sweep in found if sweep.id in self._plans}
+        self._rooms = {sweep.id: self._rooms[sweep.id] for sweep in found if sweep.id in self._rooms}
         waits = [again for sweep in found if (again := self._one(sweep)) is not None]
         return min(waits, default=None)
 
@@ -72,7 +79,7 @@ class Sweeps:
             )
             return None
         try:
-            return _Sweep(self._client, self._writer, sweep, plan).step()
+            return _Sweep(self._client, self._writer, sweep, plan, self._patience, self._room(sweep, plan)).step()
         except Exception as error:  # what is wrong with one must not hold up the others
             if isinstance(error, LtError) and error.code == "controller_gone":
                 raise
@@ -80,6 +87,19 @@ class Sweeps:
             known = error if isinstance(error, LtError) else LtError("internal", why=f"{type(error).__name__}: {error}")
             self._writer.run("sweeps", sweeps.waits, sweep.id, known)
             return TRY_AGAIN
+
+    def _room(self, sweep: SweepRow, plan: SweepPlan) -> int:
+        """How many trials may be under way: hosts come and go while a sweep runs."""
+        from ..client.sweeping import places
+
+        if plan.section.concurrency:
+            return plan.concurrency
+        looked, room = self._rooms.get(sweep.id, (-ROOM_EVERY, plan.concurrency))
+        if time.monotonic() - looked >= ROOM_EVERY:
+            with contextlib.suppress(LtError):  # no host is meant today, a person is at the hosts' file: as before
+                room = places(self._client, sweep.hosts, plan.gpus)
+            self._rooms[sweep.id] = (time.monotonic(), room)
+        return room
 
     def _plan(self, sweep: SweepRow) -> SweepPlan:
         from ..client.sweeping import SweepPlan
@@ -92,7 +112,11 @@ class Sweeps:
 class _Sweep:
     """One step of one sweep."""
 
-    def __init__(self, client: Client, writer: Writer, sweep: SweepRow, plan: SweepPlan) -> None:
+    def __init__(
+        self, client: Client, writer: Writer, sweep: SweepRow, plan: SweepPlan, patience: Patience, room: int
+    ) -> None:
+        self._patience = patience
+        self._room = room
         self._client = client
         self._writer = writer
         self._sweep = sweep
@@ -253,13 +277,15 @@ class _Sweep:
         at_work = [trial for trial in left if trial.state not in sweeps.TO_COME]
         if any(trial.job_state is None for trial in at_work):
             return AT_ONCE
-        if len(at_work) >= self._plan.concurrency:
+        if len(at_work) >= self._room:
             return None
         trial = next((trial for trial in left if trial.state in sweeps.TO_COME), None)
         if trial is None:
             if len(trials) >= self._plan.total:
                 return None
             trial = self._write_down(trials)
+        if left_to_wait := self._patience.left(self._sweep.id):
+            return left_to_wait
         try:
             self._hand_in(trial)
         except LtError as error:
@@ -302,7 +328,7 @@ class _Sweep:
             raise error
         if error.code in PASSING or error.code == "no_host_fits" or "host" in error.params:
             self._writer.run("sweeps", sweeps.waits, self._sweep.id, error)
-            return TRY_AGAIN
+            return self._patience.put_off(self._sweep.id, TRY_AGAIN)
         self._over(trial, sweeps.FAILED, error)
         return AT_ONCE
 

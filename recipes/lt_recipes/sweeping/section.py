@@ -16,6 +16,7 @@ from ..yaml_source import KeyPath, Source, dotted
 
 _SETTINGS = frozenset(SweepSection.model_fields)
 _KINDS = frozenset(SpaceSection.model_fields)
+_OF_A_COMMAND = frozenset({"retries", "retry_wait", "timeout"})  # else a bare name is a parameter's
 _FIXED = frozenset({"version", "extends", "sweep", "method", "command"})
 
 
@@ -88,13 +89,20 @@ class _Reader:
             if axis.split(".")[0] in _FIXED:
                 self.problem(whole, "is the same for all trials", "sweep a value, not the kind of recipe")
                 continue
-            if self._command and "." not in axis:
+            if self._command and "." not in axis and not self._is_own(axis):
                 axis = f"parameters.{axis}"
             if axis in found or axis in self.written.places:
                 self.problem(whole, "is there twice", "keep one of them")
             found[axis] = value
             self.written.places[axis] = whole
         return found
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a bare name of a command's sweep means the recipe's own key: no word has it in braces."""
+        data = self._source.data
+        if name not in _OF_A_COMMAND or not isinstance(data, dict) or name in (data.get("parameters") or ()):
+            return False
+        return f"{{{name}}}" not in str([data.get("command"), data.get("env")])
 
     def _no_axis(self, path: KeyPath, axis: str, is_leaf: Any) -> None:
         if is_leaf == self._is_space:

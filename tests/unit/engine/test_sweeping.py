@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,71 @@ def test_data_of_every_trial_is_as_it_was_when_the_sweep_began(desk: Desk) -> No
     )
     order, _ = planned(desk, text).trial_order({"datasets.0.path": str(desk.work / "b.jsonl")})
     assert sorted(Path(path).name for path in order.data) == ["a.jsonl", "b.jsonl"]
+
+
+def test_of_several_hosts_one_that_left_the_inventory_holds_up_no_trial(desk: Desk) -> None:
+    sweep = start(desk, hosts="box,twin")
+    HostsFile(desk.home.hosts_file).remove("box")
+    Sweeps(desk.client, desk.writer).advance()
+    assert trials(desk, sweep) == ["submitted"]
+    assert desk.rows("SELECT json_extract(params, '$.host') FROM intents WHERE kind='submit'") == [("twin",)]
+    HostsFile(desk.home.hosts_file).remove("twin")
+    with pytest.raises(LtError) as told:
+        planned(desk, GRID, "box,twin")
+    assert told.value.code == "no_such_host"
+
+
+def test_hosts_that_can_take_nothing_are_not_asked_at_every_piece_of_news(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start(desk, hosts="box,twin")
+    asked: list[str] = []
+
+    def refuse_it(*words: object, **more: object) -> None:
+        asked.append("")
+        raise LtError("no_host_fits", asked="box,twin", ranking=[])
+
+    monkeypatch.setattr("lt_controller.client.orders.submit", refuse_it)
+    driver = Sweeps(desk.client, desk.writer)
+    for _ in range(5):
+        assert 1 < (driver.advance() or 0) <= 15
+    assert len(asked) == 1
+    HostsFile(desk.home.hosts_file).remove("twin")  # a person was at the inventory: it may be otherwise now
+    driver.advance()
+    assert len(asked) == 2
+
+
+def test_a_host_that_comes_while_a_sweep_runs_is_used_and_a_closed_one_is_not(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = HostsFile(desk.home.hosts_file)
+    file.update(replace(file.load()["twin"], closed="drained"))
+    sweep = start(desk, GRID.replace(", concurrency: 1", ""), hosts="any")
+    assert desk.writer.read(sweeps.open_sweeps) == []
+    monkeypatch.setattr("lt_controller.engine.sweeping.ROOM_EVERY", 0.0)
+    driver = Sweeps(desk.client, desk.writer)
+
+    def steps() -> list[str]:
+        for _ in range(3):
+            driver.advance()
+            desk.take_submits()
+        return trials(desk, sweep)
+
+    assert steps() == ["submitted"]
+    file.update(replace(file.load()["twin"], closed=""))
+    assert steps() == ["submitted", "submitted"]
+
+
+def test_rows_of_every_trials_data_are_looked_at_before_anything_starts(desk: Desk) -> None:
+    good, bad = desk.work / "good.jsonl", desk.work / "bad.jsonl"
+    good.write_text('{"prompt": "a", "completion": "b"}\n')
+    bad.write_text('{"prompt": "a"}\n')
+    text = (
+        "{version: 1, extends: tiny-sft, datasets: [{path: good.jsonl, type: prompt_completion}],"
+        " sweep: {datasets.0.path: [good.jsonl, bad.jsonl], seed: [1, 2]}}"
+    )
+    with pytest.raises(LtError) as told:
+        planned(desk, text)
+    assert told.value.code == "bad_dataset" and told.value.params["path"] == str(bad)
+    bad.write_text('{"prompt": "a", "completion": "c"}\n')
+    assert planned(desk, text).total == 4

@@ -82,6 +82,16 @@ def test_values_of_a_command_are_its_parameters(tmp_path: Path) -> None:
     assert trial.argv == ["python", "train.py", "--lr", "0.01", "--hidden", "16"]
 
 
+def test_a_command_can_be_swept_by_its_patience_unless_a_word_has_that_name(tmp_path: Path) -> None:
+    found = read(tmp_path, COMMAND + "sweep: {lr: [1], hidden: [1], retries: [0, 3], timeout: [1h, 2h]}\n")
+    assert found.trials[3] == {"parameters.lr": 1, "parameters.hidden": 1, "retries": 3, "timeout": "2h"}
+    assert found.command is not None
+    trial = trial_command(found.command, found.trials[3])
+    assert (trial.retries, trial.timeout) == (3, 7200.0)
+    named = "version: 1\ncommand: [x, '{timeout}']\nsweep: {timeout: [1, 2]}\n"
+    assert read(tmp_path, named).trials[0] == {"parameters.timeout": 1}
+
+
 def test_a_parameter_reaches_the_environment(tmp_path: Path) -> None:
     text = (
         "version: 1\ncommand: [sh, -c, 'echo ${LR} {{x}}']\nenv: {variables: {LR: '{lr}'}}\nsweep: {lr: [0.5, true]}\n"
