@@ -74,18 +74,21 @@ def rm(name: str) -> int:
 
 @click.command()
 @click.argument("ref", metavar="JOB")
-def give(ref: str) -> int:
-    """Give JOB its secrets again: from the environment, the keyring, or asked for here.
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+def give(ref: str, names: tuple[str, ...]) -> int:
+    """Give JOB its secrets again: from the environment, the keyring, or asked for here. With NAMEs, no others.
 
-    For a job that waits for them because its host, or this machine, was restarted.
+    For a job that waits for them because its host, or this machine, was restarted. A job that was recovered from a
+    host, or adopted, gets only those that are named: what it asks for is that host's word.
     """
     with Client() as client:
         try:
-            given = client.give_secrets(ref)
+            given = client.give_secrets(ref, only=names)
         except LtError as error:
             if error.code != "secret_missing":
                 raise
-            given = client.give_secrets(ref, {name: _asked(name) for name in client.secrets_of(ref)})
+            wanted = [name for name in client.secrets_of(ref) if not names or name in names]
+            given = client.give_secrets(ref, {name: _asked(name) for name in wanted}, only=names)
         note(phrase("secret_given", names=given, job=client.job(ref).name))
     return 0
 

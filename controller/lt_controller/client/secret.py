@@ -67,18 +67,22 @@ class SecretCalls(JobCalls):
         """The names of the secrets that a job asked for."""
         return [str(name) for name in queries.spec(self._db, self.job(ref).id).get("secrets") or ()]
 
-    def give_secrets(self, ref: str, values: Mapping[str, str] | None = None) -> list[str]:
+    def give_secrets(self, ref: str, values: Mapping[str, str] | None = None, only: Sequence[str] = ()) -> list[str]:
         """Gives a job its secrets once more: `values`, else what is in the environment or the keyring; their names.
 
-        Raises LtError `no_secrets{job}` for a job that asked for none, `job_has_ended`, `secret_missing{names}` where
-        nothing is known.
+        `only`: no others than these. A job that is known from its host's word alone has to be named them: the host may
+        have invented what it asks for. Raises LtError `no_secrets{job}` for a job that asked for none (of `only`),
+        `job_has_ended`, `secrets_of_host{job, host, names}`, `secret_missing{names}` where nothing is known.
         """
         job = self.job(ref)
-        names = self.secrets_of(job.id)
+        names = [name for name in self.secrets_of(job.id) if not only or name in only]
         if not names:
-            raise LtError("no_secrets", job=job.name)
+            raise LtError("no_secrets", job=job.name, names=list(only))
         if job.ended:
             raise LtError("job_has_ended", job=job.name, state=job.state)
+        strange = [] if only else [name for name in names if name not in self._known_secrets(job.id)]
+        if strange:
+            raise LtError("secrets_of_host", job=job.name, host=job.host, names=strange)
         found = {**found_of(names), **{name: value for name, value in (values or {}).items() if name in names}}
         if not found:
             raise LtError("secret_missing", names=names)
@@ -122,7 +126,14 @@ class SecretCalls(JobCalls):
 
     def _confide_again(self, job: str) -> None:
         """Before a resume: what is known here is given again; what is not, the job will wait for."""
-        self._confide_ahead(job, self.secrets_of(job))
+        self._confide_ahead(job, self._known_secrets(job))
+
+    def _known_secrets(self, job: str) -> list[str]:
+        """Those of a job's secrets that a person on this machine has named (`store.confided.may_have`)."""
+        spec = queries.spec(self._db, job)
+        pull = spec.get("pull") or {}
+        names = [str(name) for name in spec.get("secrets") or ()]
+        return [name for name in names if name in pull.get("agreed", ())] if pull.get("told_by") else names
 
     def _named(self) -> list[str]:
         from lt_agent.protocol.files import read_json

@@ -243,6 +243,7 @@ class Controller:
             return session.send(list(request.get("snapshots") or ()), bool(request.get("uv"))) if session else {}
         if op == "confide":
             self._vault.give(request.get("job"), request.get("values"))
+            self._writer.run("", confided.agree, request["job"], list(request["values"]))
             if request.get("job") == FOR_NOTICES:
                 self._notifier.given(request["values"])
             return {}

@@ -117,6 +117,7 @@ class Confiding:
                 self._note(job, found)
 
     def _find(self, job: str, names: Sequence[str]) -> dict[str, str]:
+        names = self._writer.read(confided.may_have, job, names)
         return self._vault.find(job, names, self._writer.read(confided.work_of, job))
 
     def _note(self, job: str, found: Collection[str]) -> None:

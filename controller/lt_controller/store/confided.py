@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Collection, Sequence
 
 from lt_agent.protocol import states
 
@@ -26,6 +27,29 @@ def needing(db: sqlite3.Connection, host: str) -> list[tuple[str, int, list[str]
         (host, states.WAITING, NEEDS_SECRET),
     )
     return [(job, attempt, json.loads(names or "[]")) for job, attempt, names in rows]
+
+
+def may_have(db: sqlite3.Connection, job: str, names: Sequence[str]) -> list[str]:
+    """Those of the secrets that the job may be given.
+
+    All, of a job that was submitted here. Of one that is known from a host's word alone (`lt recover`, `lt adopt`) the
+    names are the host's invention: only those that a person has named since.
+    """
+    row = db.execute(
+        "SELECT json_extract(pull, '$.told_by'), json_extract(pull, '$.agreed') FROM jobs WHERE id=?", (job,)
+    ).fetchone()
+    if row is None or row[0] is None:
+        return list(names)
+    return [name for name in names if name in json.loads(row[1] or "[]")]
+
+
+def agree(db: sqlite3.Connection, job: str, names: Collection[str]) -> None:
+    """A person has named these secrets for the job. Nothing to note of one that was submitted here."""
+    row = db.execute("SELECT pull FROM jobs WHERE id=? AND json_extract(pull, '$.told_by') NOT NULL", (job,)).fetchone()
+    if row is not None:
+        pull = json.loads(row[0])
+        pull["agreed"] = sorted({*pull.get("agreed", ()), *names})
+        db.execute("UPDATE jobs SET pull=? WHERE id=?", (json.dumps(pull), job))
 
 
 def with_a_use(db: sqlite3.Connection) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lt_agent.protocol import states
@@ -35,7 +36,7 @@ def add_job(
         there = db.execute("SELECT host FROM attempts WHERE job_id=? AND attempt=?", (job, attempt)).fetchone()
         if there is not None and there[0] != host:
             raise LtError("job_elsewhere", host=host, job=job, other=there[0])
-    known = db.execute("SELECT attempt, host FROM jobs WHERE id=?", (job,)).fetchone()
+    known = db.execute("SELECT attempt, spec FROM jobs WHERE id=?", (job,)).fetchone()
     if known is None:
         _insert(db, host, owner, newest, name)
     fresh = known is None
@@ -47,6 +48,8 @@ def add_job(
         )
         fresh = fresh or done.rowcount > 0
     if known is not None and newest.attempt > known[0]:
+        # What was submitted here says which secrets it may have, and no host.
+        newest = replace(newest, secrets=tuple(json.loads(known[1]).get("secrets") or ()))
         db.execute(
             "UPDATE jobs SET attempt=?, host=?, state=?, reason=NULL, message=NULL, finished_at=NULL, exit_code=NULL,"
             " spec=? WHERE id=?",
@@ -118,7 +121,8 @@ def _insert(db: sqlite3.Connection, host: str, owner: str, spec: JobSpec, name: 
             iso(spec.created_at) if spec.created_at else now(),
             _text(spec, owner),
             # The snapshots are on the host; from where on this laptop they came, nobody knows any more.
-            json.dumps({"which": which, "data": [], "code": None}),
+            # That a host told of it (`confided.may_have`) stays known.
+            json.dumps({"which": which, "data": [], "code": None, "told_by": host}),
         ),
     )
 

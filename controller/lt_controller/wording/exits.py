@@ -52,6 +52,7 @@ _EXITS = {
             "bad_secret_name",
             "secret_in_plain",
             "secret_missing",
+            "secrets_of_host",
         ),
         USAGE,
     ),

@@ -22,7 +22,11 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "bad_secret": ("{name} 的值为空，或不是文本。", "lt secret set {name}"),
     "no_such_secret": ("钥匙串里没有 {name}[；现有：{known}]。", "lt secret ls"),
-    "no_secrets": ("作业 {job} 没有要求机密值。", "lt run HOST --secret NAME，或在配方里写 secrets: [NAME]"),
+    "secrets_of_host": (
+        "任务 {job} 只是主机 {host} 自己报告的，它说需要 {names}；本机没有人指定过它们。",
+        "lt secret give {job} NAME … 只给出你点名的那些",
+    ),
+    "no_secrets": ("作业 {job} 没有要求机密值[：{names}]。", "lt run HOST --secret NAME，或在配方里写 secrets: [NAME]"),
     "secret_in_plain": (
         "{name} 的值写在命令或配方里，谁都能读到。没有提交任何东西。",
         "把它从那里去掉：作业的环境变量里有 ${name}",

@@ -22,7 +22,14 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "bad_secret": ("The value of {name} is empty, or no text.", "lt secret set {name}"),
     "no_such_secret": ("There is no secret {name} in the keyring[; there are: {known}].", "lt secret ls"),
-    "no_secrets": ("Job {job} asked for no secret.", "lt run HOST --secret NAME, or secrets: [NAME] in a recipe"),
+    "secrets_of_host": (
+        "Job {job} is known from what {host} told alone, and that says it needs {names}. Nobody here has named them.",
+        "lt secret give {job} NAME … gives those that you name, and no others",
+    ),
+    "no_secrets": (
+        "Job {job} asked for no secret[ of this name: {names}].",
+        "lt run HOST --secret NAME, or secrets: [NAME] in a recipe",
+    ),
     "secret_in_plain": (
         "The value of {name} stands in the command or the recipe, where everybody can read it. Nothing was submitted.",
         "leave it out there: the job finds it in its environment, as ${name}",
