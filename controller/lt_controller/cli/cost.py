@@ -64,7 +64,7 @@ def cost(
             client.host_history(host)
         books = client.books(until=end, host=host)
         report = books.report(by, start)
-        if draw:
+        if draw and not as_json and "-" not in (csv_file, svg_file):  # there a program reads
             _draw(client, books, report, start)
     if csv_file:
         write_text(csv_file, as_csv(report))
@@ -85,8 +85,10 @@ def cost(
 
 
 def money(value: float | None) -> str:
-    """A sum in the unit of the hosts' prices; `?` where no price is known."""
-    return "?" if value is None else f"{value:.2f}"
+    """A sum in the unit of the hosts' prices; `?` where no price is known. What is not free is not shown as 0.00."""
+    if value is None:
+        return "?"
+    return f"{value:.2f}" if value >= 0.01 or value == 0 else f"{value:.1g}"
 
 
 def as_csv(report: CostReport) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,7 +16,7 @@ from ..client import Client
 from ..client.details import OfferedKey
 from ..wording import phrase, say
 from .asking import person, tell
-from .common import json_option
+from .common import json_option, seconds
 from .host import summary
 from .host_connect import put_key
 from .output import emit_json, note
@@ -37,7 +38,7 @@ def _settings(command: F) -> F:
         click.option("--slots", type=click.IntRange(1), help="jobs at once; else as many as it has GPUs"),
         click.option("--label", "labels", multiple=True, metavar="K=V", help="a label; may be repeated"),
         click.option("--price", metavar="1.9/h", help="what an hour costs"),
-        click.option("--until", metavar="TIME", help="the end of the lease: 2026-12-01T00:00"),
+        click.option("--until", metavar="TIME", help="the end of the lease: 2026-12-01T00:00, or 48h from now"),
         click.option("--save-before-end", metavar="TIME", help="how long before it trainings save (10m); 0 is never"),
         click.option("--provider", metavar="WHO", help="whom it is rented from"),
         click.option("--python", metavar="PATH", help="the interpreter that jobs prefer"),
@@ -119,6 +120,7 @@ def add(
             emit_json(info)
             return 0
         note(phrase("host_added", host=name, summary=summary(info)))
+        _tell_of_end(host)
         from .host_check import show_checks
 
         troubles = [item for item in client.check_host(name, probe=False) if item.level != "ok"]
@@ -151,8 +153,10 @@ def edit(
                 given[key] = {**present, **given[key]}
         if not changes and not given:
             raise LtError("nothing_to_change", host=name)
-        client.edit_host(name, {**changes, **given})
+        info = client.edit_host(name, {**changes, **given})
     note(phrase("host_edited", host=name))
+    if "until" in given:
+        _tell_of_end(info.host)
     return 0
 
 
@@ -257,6 +261,14 @@ def _offer_rsync(client: Client, name: str, wanted: bool | None) -> None:
         note(say(error).message)
 
 
+def _tell_of_end(host: Host) -> None:
+    """A lease that has ended already is a slip of the year more often than meant: `any` passes such a host over."""
+    left = (host.until - datetime.now(timezone.utc)).total_seconds() if host.until else 1.0
+    if left <= 0:
+        told = phrase("lease_is_over", host=host.name, ago=-left)
+        note(f"{told} → {phrase('lease_hint', host=host.name)}")
+
+
 def _known_settings(host: str, keys: Iterable[str]) -> None:
     """Raises LtError `no_such_setting` for a key that hosts.toml does not have."""
     from difflib import get_close_matches
@@ -283,10 +295,21 @@ def _target(text: str) -> dict[str, Any]:
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The options that were given, as hosts.toml has them."""
     given = {key: value for key, value in options.items() if value not in (None, ())}
+    if "until" in given:
+        given["until"] = _until(given["until"])
     for key in ("labels", "env", "proxies"):
         if key in given:
             given[key] = _table(given[key])
     return {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+
+
+def _until(text: str) -> str:
+    """The end of a lease as hosts.toml has it; `48h` and `2d` are from now on."""
+    try:
+        length = seconds(text)
+    except LtError:
+        return text
+    return (datetime.now().astimezone() + timedelta(seconds=length or 0)).isoformat(timespec="minutes")
 
 
 def _table(pairs: Iterable[str]) -> dict[str, str]:

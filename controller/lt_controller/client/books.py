@@ -154,7 +154,7 @@ class Books:
 
 
 def week_name(day: date) -> str:
-    """`2026-W47 (Nov 16)`: the ISO week and its Monday."""
+    """`2026-W47 (2026-11-16)`: the ISO week and its Monday."""
     year, week, _ = day.isocalendar()
     return f"{year}-W{week:02} ({day.isoformat()})"
 

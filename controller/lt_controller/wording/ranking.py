@@ -7,6 +7,8 @@ from typing import Any
 
 from lt_agent.protocol.errors import LtError
 
+NAMED = 6  # hosts that the one line names of those that were passed over; lt show and --dry-run have all
+
 
 def ranked(rank: Mapping[str, Any], lang: str | None = None) -> str:
     """Why a host would be taken, or is passed over."""
@@ -54,5 +56,7 @@ def placed(ranks: Sequence[Mapping[str, Any]], lang: str | None = None) -> str:
     over = [rank for rank in ranks if rank.get("passed_over")]
     if not fits:
         return ""
-    others = ", ".join(f"{rank.get('host')} ({ranked(rank, lang)})" for rank in over)
+    named = [f"{rank.get('host')} ({ranked(rank, lang)})" for rank in over[:NAMED]]
+    more = [phrase("placed_more", lang, count=len(over) - NAMED)] if len(over) > NAMED else []
+    others = ", ".join([*named, *more])
     return phrase("placed", lang, host=fits[0].get("host"), why=ranked(fits[0], lang), others=others)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from lt_controller.store.times import iso
@@ -37,6 +38,20 @@ def test_hosts_are_imported_changed_and_forgotten(store: Store, lt: Lt, tmp_path
     assert info["host"]["price"] == 1.9 and info["host"]["variables"] == {"A": "1"}
     lt("host", "rm", "lab")
     lt("host", "rm", "lab", code=4)
+
+
+def test_the_end_of_a_lease_may_be_so_long_from_now_and_one_that_has_passed_is_told(store: Store, lt: Lt) -> None:
+    def until() -> datetime:
+        info = next(i for i in json.loads(lt("host", "ls", "--json").out) if i["name"] == "local")
+        return datetime.fromisoformat(info["host"]["until"])
+
+    before = datetime.now(timezone.utc)
+    done = lt("host", "edit", "local", "--until", "2d")
+    assert "over" not in done.err
+    assert timedelta(days=2, minutes=-2) < until() - before < timedelta(days=2, hours=1)
+    done = lt("host", "edit", "local", "--until", "2025-12-01T00:00")
+    assert "the lease of local was over" in done.err and "lt host edit local --until" in done.err
+    assert "over" not in lt("host", "edit", "local", "--price", "1").err
 
 
 def test_a_wrong_setting_is_named(store: Store, lt: Lt) -> None:

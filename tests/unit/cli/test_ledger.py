@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lt_controller.cli import host_usage, output
+from lt_controller.cli.cost import money
 from lt_controller.client import clock
 from lt_controller.store import history, usage
 from lt_controller.store.times import iso
@@ -136,3 +137,12 @@ def test_a_broken_inventory_keeps_no_job_from_being_shown(lt: Lt, now: float, st
     store.home.hosts_file.write_text("[hosts.box\n")
     assert "cost\t10.00" in lt("show", "job-0").out
     assert lt("cost").out.splitlines()[1].split("\t")[3] == "22.00"
+
+
+def test_what_a_program_reads_has_no_drawing_in_it(now: float, lt: Lt) -> None:
+    assert json.loads(lt("cost", "--plot", "--json").out)["by"] == "host"
+    assert lt("cost", "--plot", "--csv", "-").out.startswith("kind,name")
+
+
+def test_what_is_not_free_is_not_shown_as_nothing() -> None:
+    assert [money(value) for value in (None, 0.0, 0.0034, 0.01, 12.345)] == ["?", "0.00", "0.003", "0.01", "12.35"]

@@ -11,6 +11,7 @@ from string import Formatter
 import pytest
 
 from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.retrying import CURABLE, INCURABLE
 from lt_agent.protocol.states import PULL_STATES, STATES
 from lt_controller.wording import event, exit_code, language, say, state, why
 from lt_controller.wording.chinese import CATALOGUE as chinese
@@ -113,6 +114,12 @@ def test_a_part_in_brackets_goes_with_its_field() -> None:
     assert fill("[{list}]", {"list": []}) == "" and fill("{list}", {"list": ["a", "b"]}) == "a, b"
 
 
+def test_every_reason_that_the_retries_know_has_words() -> None:
+    for reason in CURABLE | INCURABLE:
+        for catalogue in (english, chinese):
+            assert reason in catalogue.REASONS, reason
+
+
 def test_brackets_without_a_field_are_part_of_the_command() -> None:
     said = say(LtError("demo_needs_training", missing=["torch"], python="python3"), "en")
     assert said.next == "pip install 'labtrain[train]', or: make demo"
@@ -166,3 +173,13 @@ def test_a_number_that_no_float_holds_breaks_no_sentence() -> None:
     assert fill("{a:.2f}", {"a": 10**400}) == "?"
     assert event("hang", {"phase": "step", "seconds": 10**400}, "en").startswith("nothing happened for ? (step)")
     assert size(5 << 50) == "5120 TiB", "a file system of a cluster"
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_one_line_names_few_of_two_hundred_hosts(lang: str) -> None:
+    from lt_controller.wording import placed
+
+    ranks = [{"host": "here", "free": 1, "slots": 1}]
+    ranks += [{"host": f"h{n}", "passed_over": "host_is_unreachable", "params": {}} for n in range(199)]
+    told = placed(ranks, lang)
+    assert "h5" in told and "h6" not in told and "193" in told and len(told) < 300

@@ -14,6 +14,7 @@ EVENTS: dict[str, str] = {"moved": "从 {origin} 移到 {host}，在那里可以
 
 PHRASES: dict[str, str] = {
     "placed": "{host}：{why}[；未选：{others}]",
+    "placed_more": "等另外 {count} 台",
     "rank_fits": "{slots} 个位置空闲 {free} 个[，排队 {line} 个][，每块 GPU {memory:size}][，{price}/小时]"
     "[，剩余 {left} 小时][，需发送 {send:size}]",
     "rank_asked": "{number}. {host}：{why}",

@@ -14,6 +14,7 @@ EVENTS: dict[str, str] = {"moved": "moved from {origin} to {host}, where it can 
 
 PHRASES: dict[str, str] = {
     "placed": "{host}: {why}[; passed over: {others}]",
+    "placed_more": "and {count} more",
     "rank_fits": "{free} of {slots} free[, {line} in line][, {memory:size} on a GPU][, {price}/h][, {left} h left]"
     "[, {send:size} to send]",
     "rank_asked": "{number}. {host}: {why}",
