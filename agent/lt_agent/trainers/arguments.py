@@ -13,6 +13,7 @@ from .parallel import parallel_arguments
 
 RESERVED = {
     "output_dir": "the attempt has its own folder",
+    "run_name": "it is the job's name",
     "seed": "it stands at the top of the recipe",
     "save_strategy": "see save:",
     "save_steps": "see save:",
@@ -69,6 +70,7 @@ def trainer_arguments(
         "use_cpu": device.kind == "cpu",
         "logging_nan_inf_filter": False,
         "report_to": job.trackers or "none",
+        "run_name": job.name or None,
         "disable_tqdm": True,
         "save_total_limit": None,
         "push_to_hub": False,

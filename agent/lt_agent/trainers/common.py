@@ -23,6 +23,7 @@ from .job import WorkerJob, is_main, say
 from .models import BASE, build_model, load_adapter, load_model, load_tokenizer
 from .optional import PRODIGY, prodigy
 from .progress import goal_of, progress_from
+from .trackers import guard, with_trackers_that_load
 from .turns import with_turns_marked
 
 Extra = Callable[[WorkerJob, Any], "dict[str, Any]"]
@@ -57,6 +58,7 @@ def train(
     from .quiet import plain_log
 
     plain_log()
+    job = with_trackers_that_load(job)
     evaluate = job.section("eval")
     evaluates = bool(evaluate.get("val_set_size") or evaluate.get("datasets"))
     device = _device(job)
@@ -98,6 +100,7 @@ def train(
     callbacks = [callback] if method.tokenises else [AnswersAreFinite(numbers), callback]
     trainer = built(_ours(trainer_class, job), method, job, args, data, model, tokenizer, peft_config, callbacks)
     _without_printing(trainer)
+    guard(trainer, job)
     requests.leave_if_asked()
     callback.rows = (len(trainer.train_dataset), len(trainer.eval_dataset) if trainer.eval_dataset else 0)
     if callback.rows[0] == 0:

@@ -29,6 +29,7 @@ class WorkerJob:
     recipe: Mapping[str, Any]
     paths: AttemptPaths
     resume: Resume | None
+    name: str = ""  # what trackers call the run: the job's, and from the second attempt on its number
 
     @property
     def method(self) -> str:
@@ -70,10 +71,12 @@ def load_job(file: str | os.PathLike[str]) -> WorkerJob:
         spec = value.get("spec") or {}
         attempt = AttemptPaths(Path(value.get("attempt_dir") or path.parent), spec["job"], int(spec["attempt"]))
         resume = value.get("resume")
+        called = str(spec.get("name") or spec["job"])
         return WorkerJob(
             recipe=dict(value["recipe"]),
             paths=attempt,
             resume=Resume(Path(resume["path"]), resume.get("step")) if resume else None,
+            name=called if attempt.attempt == 1 else f"{called}-{attempt.attempt}",
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise TrainingFailure("bad_recipe", f"{path} is no worker file: {error!r}") from None

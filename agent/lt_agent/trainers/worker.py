@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 import traceback
 from pathlib import Path
-
-from lt_agent.protocol.files import append_line
 
 from .checkpoints import check_resume, discard_unfinished, versions
 from .control import EarlyLeave, Requests
@@ -21,6 +18,7 @@ from .optional import needed_modules, with_kernels_there_are
 from .prepare import prepare
 from .quiet import prepare_trackers, quiet_environment
 from .registry import MODULES, missing_modules, trainer_for
+from .trackers import tell_of_missing
 
 
 def run(file: str, *, prepare_only: bool = False) -> int:
@@ -54,7 +52,7 @@ def _train(job: WorkerJob, watch: Watch, prepare_only: bool) -> None:
             f"{', '.join(absent)} not installed in {sys.executable}; give the recipe an env: with {job.method}'s lock, "
             "or name a Python that has them",
         )
-    _say_missing_trackers(job)
+    tell_of_missing(job)
     prepare_trackers(job.trackers, job.paths.path / "tensorboard")
     python = ".".join(str(part) for part in sys.version_info[:3])
     say("  ".join([f"method {job.method}", f"python {python}", *(f"{k} {v}" for k, v in versions().items())]))
@@ -81,15 +79,6 @@ def _train(job: WorkerJob, watch: Watch, prepare_only: bool) -> None:
 
 def _absent_modules(job: WorkerJob) -> list[str]:
     return missing_modules([*MODULES, *needed_modules(job)])
-
-
-def _say_missing_trackers(job: WorkerJob) -> None:
-    for name in job.section("train").get("report_to") or ():
-        if name not in job.trackers:
-            say(f"{name} is not installed in {sys.executable}: nothing is reported to it; lt's own metrics have it all")
-            if is_main():
-                params = {"tracker": name, "python": sys.executable}
-                append_line(job.paths.events, {"time": time.time(), "code": "tracker_missing", "params": params})
 
 
 def _fail(job: WorkerJob, error: Exception, phase: str) -> int:

@@ -131,3 +131,15 @@ def test_a_tracker_that_is_not_installed_is_told_and_the_training_goes_on(tmp_pa
     assert told["tracker"] == "swanlab"
     peaks = [line["memory/peak"] for line in attempt.metrics() if "memory/peak" in line]
     assert peaks and peaks == sorted(peaks) and peaks[0] > 50 << 20
+
+
+def test_a_tracker_that_fails_is_told_and_the_training_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorboard")
+    recipe = method_recipe(tmp_path, "sft", train={"report_to": ["tensorboard"], "max_steps": 2})
+    attempt = Attempt(tmp_path / "a", recipe)
+    (tmp_path / "file").write_text("stands in the way")
+    monkeypatch.setenv("TENSORBOARD_LOGGING_DIR", str(tmp_path / "file" / "events"))
+    assert attempt.run_inside() == 0, attempt.failure()
+    (told,) = [event["params"] for event in attempt.events() if event["code"] == "tracker_failed"]
+    assert told["tracker"] == "tensorboard" and told["why"]
+    assert len(attempt.losses()) == 2 and "final" in attempt.words()

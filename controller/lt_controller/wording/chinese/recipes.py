@@ -2,6 +2,7 @@
 
 EVENTS = {
     "tracker_missing": "{python} 中没有安装 {tracker}，不会向它上报。写进 env.packages 即可安装",
+    "tracker_failed": "{tracker} 出错，之后不再向它上报；lt 自己的指标是完整的：{why}",
 }
 
 PHRASES = {

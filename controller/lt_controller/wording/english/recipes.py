@@ -2,6 +2,7 @@
 
 EVENTS = {
     "tracker_missing": "{tracker} is not installed in {python}: nothing is reported to it. Name it in env.packages",
+    "tracker_failed": "{tracker} failed, and nothing more is reported to it; lt's own metrics have it all: {why}",
 }
 
 PHRASES = {
