@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .fact_shapes import number, whole
+
 
 @dataclass(frozen=True)
 class Gpu:
@@ -155,7 +157,7 @@ def devices(raw: Mapping[str, Any]) -> dict[str, int]:
     found = {gpu.uuid: gpu.memory_total for gpu in map(_gpu, _tables(raw, "gpus")) if gpu.uuid}
     for item in _tables(raw, "accelerators") if not found else ():
         kind, count, memory = _text(item, "kind"), _whole(item, "count") or 0, item.get("memory")
-        sizes = [size for size in memory if isinstance(size, int)] if isinstance(memory, list) else []
+        sizes = [whole(size) or 0 for size in memory] if isinstance(memory, list) else []
         for index in range(min(count, 64)):
             found[f"{kind}:{index}"] = sizes[index] if index < len(sizes) else 0
     return found
@@ -190,7 +192,7 @@ def _python(raw: Mapping[str, Any]) -> Python:
     packages = _table(raw, "packages")
     return Python(
         path=_text(raw, "path"),
-        version=tuple(int(part) for part in re.findall(r"\d+", _text(raw, "version"))[:3]),
+        version=tuple(int(part) for part in re.findall(r"\d{1,9}", _text(raw, "version"))[:3]),
         packages={str(name): str(version) for name, version in packages.items()},
         cuda=_text(raw, "cuda") or None,
         conda=bool(raw.get("conda")),
@@ -203,13 +205,12 @@ def _text(raw: Mapping[str, Any], key: str) -> str:
 
 
 def _whole(raw: Mapping[str, Any], key: str) -> int | None:
-    value = raw.get(key)
-    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return whole(raw.get(key))
 
 
 def _number(raw: Mapping[str, Any], key: str) -> float | None:
-    value = raw.get(key)
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    found = number(raw.get(key))
+    return None if found is None else float(found)
 
 
 def _table(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:

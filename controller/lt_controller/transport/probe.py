@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from lt_agent.protocol.errors import LtError
+from lt_inventory.fact_shapes import cleaned
 from lt_inventory.model import LOCAL, Host
 
 from .base import Transport
@@ -68,14 +69,14 @@ def probe(transport: Transport, host: Host, timeout: float = 30.0) -> dict[str, 
     if not mark:
         raise _failed(host, done.exit, done.stderr or noise)
     if said.startswith(_SHELL_MARK):
-        return _from_shell(said[len(_SHELL_MARK) :], host)
+        return cleaned(_from_shell(said[len(_SHELL_MARK) :], host))
     try:
-        facts = json.loads(said.decode("utf-8", "replace"))
-    except ValueError:
+        facts = cleaned(json.loads(said.decode("utf-8", "replace")))
+    except (ValueError, RecursionError):
         raise _failed(host, done.exit, done.stderr) from None
-    if not isinstance(facts, dict):
+    if not str(facts.get("root")).startswith("/"):
         raise _failed(host, done.exit, said)
-    if isinstance(facts.get("time"), (int, float)):
+    if facts.get("time") is not None:
         facts["clock_offset"] = round(facts["time"] - received, 3)
     return facts
 
