@@ -157,7 +157,7 @@ def _disk(facts: Facts, host: Host) -> Check:
     if disk is None:
         return Check("disk", WARN, f"nothing is known of {host.root}", "see whether the folder can be made", "no_disk")
     said = f"{_size(disk.free)} free of {_size(disk.total)} in {facts.root} ({disk.filesystem})"
-    params = {"free": disk.free, "total": disk.total}
+    params = {"free": disk.free, "total": disk.total, "path": facts.root, "filesystem": disk.filesystem}
     if not disk.writable:
         return Check("disk", BAD, f"{facts.root} cannot be written", "choose another folder with --root", "read_only")
     if disk.free < _NO_DISK:
@@ -184,9 +184,10 @@ def _memory(facts: Facts) -> Check:
         return Check("memory", WARN, "unknown", "", "memory_unknown")
     available = facts.memory_available if facts.memory_available is not None else facts.memory_total
     said = f"{available / _GIB:.1f} GiB of {facts.memory_total / _GIB:.1f}, {facts.cpus or '?'} CPUs"
+    params = {"available": available, "total": facts.memory_total, "cpus": facts.cpus}
     if available < _LITTLE_MEMORY and facts.gpus:
-        return Check("memory", WARN, said, "loading a model of 7B takes about 15 GiB", "memory_small")
-    return Check("memory", OK, said, code="memory")
+        return Check("memory", WARN, said, "loading a model of 7B takes about 15 GiB", "memory_small", params)
+    return Check("memory", OK, said, code="memory", params=params)
 
 
 def _rsync(facts: Facts, host: Host) -> Check:
@@ -203,9 +204,10 @@ def _clock(facts: Facts) -> Check:
     if offset is None:
         return Check("clock", OK, "not compared", code="clock_unknown")
     said = f"{abs(offset):.1f} s {'ahead of' if offset > 0 else 'behind'} this machine"
+    params = {"seconds": abs(offset), "offset": offset}
     if abs(offset) > _CLOCK:
-        return Check("clock", WARN, said, "lt corrects the times it shows; set the clock (NTP)", "clock_off")
-    return Check("clock", OK, said, code="clock", params={"offset": offset})
+        return Check("clock", WARN, said, "lt corrects the times it shows; set the clock (NTP)", "clock_off", params)
+    return Check("clock", OK, said, code="clock", params=params)
 
 
 def _watching(facts: Facts) -> Iterator[Check]:

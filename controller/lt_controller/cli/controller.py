@@ -72,12 +72,18 @@ def _show(found: ControllerStatus, as_json: bool) -> int:
         return 1
     emit(phrase("controller_on", pid=found.pid))
     plain = {key: value for key, value in found.detail.items() if isinstance(value, (str, int, float))}
-    emit_pairs((key, _since(key, value)) for key, value in plain.items() if key != "pid")
+    emit_pairs((_SHOWN.get(key, key), _since(key, value)) for key, value in plain.items() if key != "pid")
     hosts = found.detail.get("hosts")
     if isinstance(hosts, list) and hosts:
-        rows = [(h.get("host"), "connected" if h.get("connected") else "–", h.get("doing")) for h in hosts]
+        rows = [
+            (h.get("host"), phrase("controller_connected") if h.get("connected") else "–", h.get("doing"))
+            for h in hosts
+        ]
         emit_table(("HOST", "CONNECTION", "DOING"), rows)
     return 0
+
+
+_SHOWN = {"home": "LT_HOME", "started_at": "runs for"}  # what some of its words mean to a person
 
 
 def _since(key: str, value: object) -> object:

@@ -14,6 +14,7 @@ from lt_agent.protocol.errors import LtError
 
 from ..client import Client
 from ..wording import phrase, say, state
+from ..wording.headings import heading
 from .common import json_option
 from .output import emit_json, emit_table
 
@@ -30,7 +31,8 @@ def doctor(as_json: bool) -> int:
     if as_json:
         emit_json([dict(zip(("level", "what", "found", "do"), item, strict=True)) for item in found])
     else:
-        emit_table(("", "WHAT", "FOUND", "DO"), [(state(item[0]), *item[1:]) for item in found])
+        rows = [(state(level), heading(what), seen, remedy) for level, what, seen, remedy in found]
+        emit_table(("", "WHAT", "FOUND", "DO"), rows)
     return 1 if any(item[0] == _BAD for item in found) else 0
 
 
@@ -38,9 +40,9 @@ def _programs() -> Iterator[Finding]:
     yield _OK, "python", f"{sys.version.split()[0]} ({sys.executable})", ""
     for program, level, remedy in (
         ("ssh", _BAD, "apt install openssh-client"),
-        ("rsync", _WARN, "apt install rsync, or brew install rsync; without it files travel more slowly"),
+        ("rsync", _WARN, phrase("doctor_rsync")),
         ("git", _OK, ""),
-        ("sshd", _OK, "apt install openssh-server lets lt demo go over real SSH"),
+        ("sshd", _OK, phrase("doctor_sshd")),
     ):
         path = shutil.which(program, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin:/usr/local/sbin")
         if path is None:
@@ -64,12 +66,11 @@ def _home(client: Client) -> Iterator[Finding]:
     try:
         home.make()
         free = shutil.disk_usage(home.path).free
-        from ..wording.say import size
-
         level = _WARN if free < 5 << 30 else _OK
-        yield level, "LT_HOME", f"{home.path} ({size(free)} free)", "make room" if level == _WARN else ""
+        room = phrase("doctor_room") if level == _WARN else ""
+        yield level, "LT_HOME", phrase("doctor_free", path=str(home.path), free=free), room
         jobs = len(client.jobs(all=True))
-        yield _OK, "database", f"{home.database} ({jobs} jobs)", ""
+        yield _OK, "database", phrase("doctor_jobs", path=str(home.database), count=jobs), ""
     except LtError as error:
         yield _broken("LT_HOME", error)
 
@@ -102,7 +103,7 @@ def _training() -> Iterator[Finding]:
 
     missing = [name for name in ("torch", "transformers", "trl", "peft") if find_spec(name) is None]
     if missing:
-        yield _OK, "training here", phrase("not_installed") + ": " + ", ".join(missing), "make demo installs it"
+        yield _OK, "training here", phrase("not_installed") + ": " + ", ".join(missing), phrase("doctor_training")
     else:
         yield _OK, "training here", "torch, transformers, trl, peft", ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 
@@ -11,7 +12,7 @@ from ..client import Client
 from ..client.details import Transfer
 from ..client.models import Job, LogChunk
 from ..display import Cleaner
-from ..wording import phrase, state, why
+from ..wording import phrase, say, state, why
 from ..wording.say import size
 from .output import note
 from .root import INTERRUPTED
@@ -93,11 +94,22 @@ def tell_end(client: Client, job: Job) -> int:
     if not job.resting:  # only an older attempt was followed
         return 0
     note(phrase("follow_end", job=job.name, state=state(job.state), why=why(job.reason, job.message, job.exit_code)))
+    if job.state in ("failed", "lost"):
+        note(f"    → {_remedy(job.message) or phrase('follow_look', job=job.name)}")
     if job.pull_state in ("pending", "pulling"):
         note(phrase("coming_home", job=job.name))
     elif job.pull_state == "pulled":
         note(phrase("come_home", path=str(client.home.run(job.name))))
     return 0 if job.state in ("succeeded", "paused") else 1
+
+
+def _remedy(message: str | None) -> str:
+    """What to type about the error that ended a job; nothing where a worker's own word did."""
+    try:
+        stored = json.loads(message or "")
+    except (ValueError, RecursionError):
+        return ""
+    return say(stored).next if isinstance(stored, dict) and isinstance(stored.get("code"), str) else ""
 
 
 class _Progress:

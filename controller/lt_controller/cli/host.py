@@ -30,6 +30,7 @@ COMMANDS = {
     "retire": ("leaving", "retire", "give a host up for good, and go on elsewhere"),
     "rm": ("host", "rm", "forget a host"),
 }
+_CLOCK = 0.05  # seconds; a smaller difference is none
 
 
 @click.group(cls=LazyGroup, table=COMMANDS)
@@ -71,15 +72,15 @@ def show(name: str, as_json: bool) -> int:
             for key, value in as_dict(info.host).items()
             if value not in (None, {}, [], "", False)
         ]
-        emit_pairs(settings)
         emit_pairs(
             [
+                *settings,
                 ("keys", ", ".join(keys)),
                 ("state", state(info.state)),
                 ("why", say(info.error).message if info.error and info.state != "reachable" else ""),
                 ("doing", info.activity),
                 ("seen", ago(info.last_seen)),
-                ("clock", f"{info.clock_offset:+.1f} s" if info.clock_offset else ""),
+                ("clock", f"{info.clock_offset:+.1f} s" if abs(info.clock_offset or 0) >= _CLOCK else ""),
                 ("looked at", ago(info.facts_time)),
                 *_facts(info),
                 ("history", _history(client, name)),
@@ -108,9 +109,9 @@ def summary(info: HostInfo) -> str:
     cpu = facts.get("cpu") or {}
     parts = [
         gpus(info) if info.gpus else phrase("no_gpu"),
-        f"driver {facts['driver']}" if facts.get("driver") else "",
+        phrase("driver_of", driver=facts["driver"]) if facts.get("driver") else "",
         f"CUDA {facts['cuda']}" if facts.get("cuda") else "",
-        f"{cpu['count']} CPUs" if cpu.get("count") else "",
+        phrase("cpu_cores", count=cpu["count"]) if cpu.get("count") else "",
         size(memory["total"]) if memory.get("total") else "",
         str(facts.get("system") or ""),
     ]
@@ -161,7 +162,10 @@ def _facts(info: HostInfo) -> list[tuple[str, object]]:
     ]
     return [
         ("machine", summary(info)),
-        ("disk", f"{size(disk.get('free'))} free of {size(disk.get('total'))} in {facts.get('root')}" if disk else ""),
+        (
+            "disk",
+            phrase("disk_free", free=disk.get("free"), total=disk.get("total"), path=facts.get("root")) if disk else "",
+        ),
         *(("python" if index == 0 else "", text) for index, text in enumerate(pythons)),
         ("rsync", facts.get("rsync")),
         ("uv", f"{uv.get('version')} ({uv.get('path')})" if isinstance(uv, dict) else uv),

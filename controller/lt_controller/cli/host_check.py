@@ -11,6 +11,7 @@ from lt_agent.protocol.errors import LtError
 from ..client import Client
 from ..wording import check as say_check
 from ..wording import exit_code, phrase, state
+from ..wording.headings import heading
 from .common import json_option
 from .output import emit_json, emit_table, note
 from .root import tell
@@ -53,5 +54,5 @@ def show_checks(checks: list[Check]) -> None:
     rows = []
     for item in checks:
         finding, remedy = say_check(item.code, item.params, item.finding, item.remedy)
-        rows.append((state(item.level), item.name, finding, remedy))
+        rows.append((state(item.level), heading(item.name), finding, remedy))
     emit_table(("", "WHAT", "FOUND", "DO"), rows)

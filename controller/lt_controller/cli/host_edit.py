@@ -126,6 +126,7 @@ def add(
         troubles = [item for item in client.check_host(name, probe=False) if item.level != "ok"]
         if troubles:
             show_checks(troubles)
+        note(phrase("host_next", host=name))
     return 0
 
 

@@ -11,13 +11,15 @@ from ..client.details import Attempt, Checkpoint, Event
 from ..client.models import Reachability, as_dict
 from ..display import safe
 from ..wording import event, phrase, say, state, waits, why
-from ..wording.say import duration, size
+from ..wording.say import duration, reason, size
 from .common import json_option
 from .jobs import steps, where
 from .lease_words import lease_words
 from .output import ago, emit, emit_json, emit_pairs, emit_table, note
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..client.cost import CostLine
 
 _EVENTS_SHOWN = 20
@@ -83,15 +85,27 @@ def _about(client: Client, job: Job, attempts: list[Attempt]) -> None:
             ("cost", _cost(client.cost_of(job.id))),
             ("attempt", job.attempt if job.attempt > 1 else ""),
             ("resumed from", (last.resume or {}).get("name") if last else ""),
-            ("stopped by", ", ".join((last.exit or {}).get("killed") or ()) if last else ""),
+            ("stopped by", _stopped_by(job, last)),
             ("submitted", f"{_time(job.created_at)} ({ago(job.created_at)})"),
             ("started", _time(job.started_at)),
             ("ended", _time(job.finished_at) if job.resting else ""),
             ("took", took),
             ("log", size(last.log_size) if last and last.log_size else ""),
-            ("home", f"{state(job.pull_state)}: {home}" if any(home.glob("*")) else state(job.pull_state)),
+            ("home", f"{state(job.pull_state)}: {home}" if _has_come(home) else state(job.pull_state)),
         ]
     )
+
+
+def _stopped_by(job: Job, last: Attempt | None) -> str:
+    """What it took to end a job that was asked to end; a failure needs no more than its reason."""
+    if last is None or job.state not in ("cancelled", "paused", "timed_out"):
+        return ""
+    return ", ".join(reason(str(word)) for word in (last.exit or {}).get("killed") or ())
+
+
+def _has_come(home: Path) -> bool:
+    """Whether anything is there but lt's own records of the job."""
+    return any(path.name != ".lt" for path in home.glob("*"))
 
 
 def _cost(found: CostLine | None) -> str:

@@ -15,7 +15,7 @@ from ..client import Client, Job
 from ..client.leasing import usual_seconds
 from ..client.models import as_dict
 from ..wording import phrase, placed, ranking, say, state
-from ..wording.say import reason, size
+from ..wording.say import reason
 from .common import Reading, json_option, seconds
 from .lease_words import lease_words
 from .output import emit, emit_json, note
@@ -173,11 +173,13 @@ def _show_plan(plan: Plan, as_json: bool) -> int:
     if as_json:
         emit_json(plan)
         return 0
-    emit(f"# {plan.name} on {plan.host}: {plan.gpus} GPU" + ("" if plan.gpus == 1 else "s"))
+    emit("# " + phrase("plan_head", name=plan.name, host=plan.host, gpus=plan.gpus))
     for line in ranking(as_dict(plan.ranking)):
         emit(f"#   {line}")
     env = plan.env
-    emit(f"# environment: {env.get('kind')} {env.get('python')} ({env.get('reason')})")
+    kind = phrase(f"plan_{env.get('kind')}")
+    why = str(env.get("reason") or "").removeprefix(f"{env.get('python')}: ")
+    emit("# " + phrase("plan_env", kind=kind, python=env.get("python"), reason=why))
     for line in env.get("packages") or ():
         emit(f"#   {line}")
     for item in plan.sends:
@@ -187,14 +189,14 @@ def _show_plan(plan: Plan, as_json: bool) -> int:
             emit("# " + phrase("sends", name=item.name, files=item.files, size=item.size))
         for path, why in item.skipped:
             note(phrase("left_out", path=path, why=reason(why)))
-    emit(f"# to send at the most: {size(plan.size)}")
+    emit("# " + phrase("plan_size", size=plan.size))
     if plan.kind == "command":
         import shlex
 
-        emit(f"# comes home: {', '.join(plan.outputs) or 'nothing'}")
+        emit("# " + phrase("plan_home", what=", ".join(plan.outputs) or phrase("plan_nothing")))
         emit(shlex.join(plan.argv))
     else:
-        emit(f"# comes home: {plan.pull}")
+        emit("# " + phrase("plan_home", what=plan.pull))
         import yaml
 
         emit(yaml.safe_dump(dict(plan.recipe), sort_keys=False, allow_unicode=True).rstrip())

@@ -71,6 +71,7 @@ def test_a_wrong_fingerprint_is_refused(box: SshHost, laptop: Laptop) -> None:
 
 def test_the_right_fingerprint_adds_and_looks_around(box: SshHost, laptop: Laptop) -> None:
     done = laptop.lt(*words(box), "--fingerprint", fingerprint(box, laptop))
+    assert "lt submit box tiny-sft" in done.stderr  # what to type next
     assert "box is added" in done.stderr and names(laptop) == ["box", "local"]
     info = json.loads(laptop.lt("host", "show", "box", "--json").stdout)
     assert info["facts"]["root"] and info["keys"] == [fingerprint(box, laptop)]

@@ -42,6 +42,23 @@ def test_show_says_why_a_checkpoint_does_not_come_home(store: Store, lt: Lt) -> 
     assert "checkpoint-1: The disk is full on this machine: /home" in lt("show", "one").err
 
 
+def test_show_names_a_folder_only_where_something_came_home(store: Store, lt: Lt) -> None:
+    store.job("one", "failed", reason="oom")
+    records = store.home.run("one") / ".lt"
+    records.mkdir(parents=True)
+    assert str(store.home.run("one")) not in lt("show", "one").out
+    (records.parent / "final").mkdir()
+    assert str(store.home.run("one")) in lt("show", "one").out
+
+
+def test_following_a_job_that_fails_ends_with_what_to_type(store: Store, lt: Lt) -> None:
+    store.job("one", "failed", reason="exit_code", exit_code=2)
+    assert "→ lt logs one, lt show one" in lt("logs", "one", "-f", code=1).err
+    gone = {"code": "env_python_missing", "params": {"python": "/opt/python"}}
+    store.job("two", "failed", reason="env_python_missing", message=json.dumps(gone))
+    assert "→ lt host show HOST lists the ones it has" in lt("logs", "two", "-f", code=1).err
+
+
 def test_ps_json_has_the_states_codes(store: Store, lt: Lt) -> None:
     job = store.job("one", "timed_out")
     (found,) = json.loads(lt("ps", "-a", "--json").out)

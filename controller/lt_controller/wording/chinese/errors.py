@@ -43,7 +43,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "python_missing": ("主机上没有解释器 {python}。", "lt host show {host} 列出已有的解释器"),
     # 提交的内容
     "bad_recipe": ("配方 {recipe} 无法使用：", "修改后运行：lt recipe check {recipe}"),
-    "bad_dataset": ("{path} 不符合类型 {type}（至少 {count} 行有问题）：", "修改文件，或改正它的类型"),
+    "bad_dataset": ("{path} 不符合类型 {type}[（至少 {count} 行有问题）]：", "修改文件，或改正它的类型"),
     "empty_dataset": ("{path} 没有数据行。", "换一个文件"),
     "no_such_path": ("无法读取 {path}：{why}。", "检查路径；host:/path 表示主机上的路径"),
     "path_not_usable": ("{path} 无法使用[：{why}]。", "换一个路径"),

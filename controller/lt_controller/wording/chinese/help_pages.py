@@ -209,11 +209,13 @@ PAGES: dict[str, str] = {
     ),
     "The names in the keyring.": "钥匙串中的名字。",
     "Take NAME out of the keyring.": "从钥匙串中去掉 NAME。",
-    "Give JOB its secrets again: from the environment, the keyring, or asked for here.": (
-        "再次把机密值交给 JOB：取自环境变量、钥匙串，或在此询问。"
+    "Give JOB its secrets again: from the environment, the keyring, or asked for here. With NAMEs, no others.": (
+        "再次把机密值交给 JOB：取自环境变量、钥匙串，或在此询问。写了 NAME 则只交给这些。"
     ),
-    "For a job that waits for them because its host, or this machine, was restarted.": (
-        "用于因主机或本机重启而在等待机密值的任务。"
+    "For a job that waits for them because its host, or this machine, was restarted. A job that was recovered from a "
+    "host, or adopted, gets only those that are named: what it asks for is that host's word.": (
+        "用于因主机或本机重启而在等待机密值的任务。从主机恢复或接管来的任务只得到写明的那些："
+        "它要求什么，只是那台主机的一面之词。"
     ),
     "Be told when a job ends, fails or hangs, a lease runs out, or a host stays away.": (
         "任务结束、失败、卡住，租期将尽，或主机失联时得到通知。"

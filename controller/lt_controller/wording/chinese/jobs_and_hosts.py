@@ -65,6 +65,15 @@ REASONS: dict[str, str] = {
     "start_failed": "无法启动",
     "env_build_failed": "构建环境失败",
     "no_supervisor": "监督进程无法启动",
+    "agent_error": "主机上的代理程序失败",
+    "bad_manifest": "文件清单已损坏",
+    "bad_name": "文件夹不能用的名字",
+    "bad_record": "主机上的记录无法读取",
+    "data_missing": "主机上已没有它的数据",
+    "env_python_missing": "它的解释器无法使用",
+    "not_enough_slots": "主机的槽位少于任务要求",
+    "resume_missing": "要恢复的检查点不存在",
+    "uv_missing": "主机上没有 uv",
 }
 
 #: 某些错误和被略过的文件以代码给出的原因（`why`、`where`）。
@@ -96,6 +105,11 @@ WHYS: dict[str, str] = {
     "broken_link": "失效的链接",
     "unreadable": "无法读取",
     "special": "不是普通文件",
+    # 停止任务用了什么手段。
+    "request": "按要求保存后结束",
+    "sigterm": "超过宽限后以 SIGTERM 结束",
+    "sigkill": "以 SIGKILL 结束",
+    "scan": "结束了它遗留的进程",
 }
 
 #: `lt host add` 失败后该做什么，按代码；"" 用于其余。此时主机没有加入。
@@ -135,6 +149,10 @@ EVENTS: dict[str, str] = {
     "unreadable_event": "一条无法读取的事件（{bytes} 字节）",
 }
 
+_DISK = "{path} 剩余 {free:size}，共 {total:size}（{filesystem}）"
+_MEMORY = "可用 {available:size}，共 {total:size}[；{cpus} 个 CPU]"
+_CLOCK = "与本机相差 {seconds:.1f} 秒"
+
 #: `lt host check` 的结论，按代码。
 CHECKS: dict[str, tuple[str, str]] = {
     "no_python": ("没有代理程序可用的 Python 3.9 或更新版本", "{remedy}"),
@@ -150,16 +168,19 @@ CHECKS: dict[str, tuple[str, str]] = {
     "torch_too_new": ("{finding}", "驱动不支持这么新的 CUDA：更新驱动，或让 lt 构建环境"),
     "no_disk": ("不了解存放任务的磁盘", "看看文件夹能否创建"),
     "read_only": ("存放任务的文件夹不可写", "用 --root 换一个文件夹"),
-    "disk_full": ("{finding}", "腾出空间，或把 --root 放到数据盘"),
+    "disk_full": (_DISK, "腾出空间，或把 --root 放到数据盘"),
     "few_inodes": ("{finding}", "删除小文件，或换一个 --root"),
-    "disk_small": ("{finding}", "几个检查点就会写满：把 --root 放到数据盘"),
-    "disk_network": ("{finding}", "共享且较慢；没有文件事件，消息最多延迟两秒"),
+    "disk": (_DISK, ""),
+    "disk_small": (_DISK, "几个检查点就会写满：把 --root 放到数据盘"),
+    "disk_network": (_DISK, "共享且较慢；没有文件事件，消息最多延迟两秒"),
     "memory_unknown": ("未知", ""),
-    "memory_small": ("{finding}", "加载 7B 模型约需 15 GiB"),
+    "memory": (_MEMORY, ""),
+    "memory_small": (_MEMORY, "加载 7B 模型约需 15 GiB"),
     "rsync_local": ("这里不需要", ""),
     "no_rsync": ("没有：文件以 tar 传输，上传不能续传", "{remedy}"),
     "clock_unknown": ("未比较", ""),
-    "clock_off": ("{finding}", "lt 会校正显示的时间；请校准时钟（NTP）"),
+    "clock": (_CLOCK, ""),
+    "clock_off": (_CLOCK, "lt 会校正显示的时间；请校准时钟（NTP）"),
     "few_watches": ("{finding}", "任务消息最多延迟两秒；root 可调大 fs.inotify.max_user_watches"),
     "container": ("是", "确认 --root 所在磁盘不会随容器消失"),
     "lease_over": ("{finding}", "续租后用 lt host edit NAME --until … 修改"),
@@ -175,7 +196,7 @@ PHRASES: dict[str, str] = {
     "coming_home": "检查点正在取回：lt wait {job} --pulled",
     "asked": "{what}：已向 {host} 提出[，它现在{state}：恢复连接后执行]",
     "done": "{what}：完成",
-    "done_stop": "{what}：已告知 {host}；lt wait {job} 等到什么都不剩",
+    "done_stop": "{what}：已告知 {host}；lt wait {job} 等到它的进程全部结束",
     "done_pause": "{what}：已告知 {host}；lt wait {job} 等到它停下",
     "done_save": "{what}：已告知 {host}；下一步时保存",
     "done_pull": "{what}：正在取回；lt wait {job} --pulled 等到全部取回",

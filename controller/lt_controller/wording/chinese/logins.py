@@ -1,4 +1,4 @@
-"""登录的中文说法：口令、密码短语、第二因素、安装公钥、远程命令行与端口转发。"""
+"""登录的中文说法：密码、密码短语、第二因素、安装公钥、远程命令行与端口转发。"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "login_no_terminal": ("{host} 有问题要问，但这里没有终端可供回答。", "在终端里输入：lt host connect {host}"),
     "passphrase_wrong": ("{key} 的密码短语已错 {tries} 次。", "lt host connect {host} 可重新输入"),
     "no_keyring": (
-        "本系统没有可安全保存口令的钥匙串[：{why}]。什么都没有保存。",
+        "本系统没有可安全保存密码的钥匙串[：{why}]。什么都没有保存。",
         "去掉 --remember：由控制器保存在内存中",
     ),
     "keyring_failed": ("系统钥匙串未能完成操作[：{why}]。", "先解锁再试，或去掉 --remember"),
@@ -33,11 +33,11 @@ ERRORS: dict[str, tuple[str, str]] = {
     "bad_port": ("{value} 不是端口。", "写成 PORT 或 PORT:LOCALPORT，例如 6006 或 6006:16006"),
     "forward_failed": ("ssh 无法从 {host} 转发端口[（退出码 {exit}）]。", "lt host check {host}"),
     "forward_ended": ("与 {host} 的连接已断开，转发的端口随之关闭。", "请重新输入该命令"),
-    "job_not_there": ("作业 {job} 在主机上还没有目录：它的状态是 {state}。", "lt show {job}"),
+    "job_not_there": ("任务 {job} 在主机上还没有文件夹：它的状态是 {state}。", "lt show {job}"),
 }
 
 ADDING: dict[str, str] = {
-    "login_needed": "请在可以输入口令的终端里执行，或用 --key FILE 指定密钥",
+    "login_needed": "请在可以输入密码的终端里执行，或用 --key FILE 指定密钥",
     "login_wrong": "请重新输入：lt host add {host} …",
     "login_closed": "请重新输入：lt host add {host} …",
     "login_cancelled": "请重新输入：lt host add {host} …",
@@ -54,7 +54,7 @@ WHYS: dict[str, str] = {
 }
 
 PHRASES: dict[str, str] = {
-    "ask_password": "{target} 的口令：",
+    "ask_password": "{target} 的密码：",
     "ask_passphrase": "{path} 的密码短语：",
     "ask_again": "不正确。",
     "ask_host": "{host}（{target}）提问：",
@@ -63,7 +63,7 @@ PHRASES: dict[str, str] = {
     "login_kept_memory": "回答只保存在控制器的内存中，控制器运行期间有效，无工作时最多 12 小时。连接中断后会自动恢复。",
     "login_kept_keyring": "回答保存在本系统的钥匙串中。lt host connect {host} --forget 可删除。",
     "login_once": "用到了只能使用一次的回答，所以什么都没有保存：连接中断后 lt 会显示“需要登录”，"
-    "用 lt host connect {host} 重新回答。那里的作业照常运行。",
+    "用 lt host connect {host} 重新回答。那里的任务照常运行。",
     "login_once_remember": "--remember 在此不起作用。",
     "login_forgotten": "为 {host} 保存的内容已删除。",
     "key_installed": "公钥 {path} 已放到 {host} 上，并可登录。",

@@ -19,7 +19,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "not_enough_cpus": ("{host} 有 {there} 个 CPU 核，任务要求 {asked} 个。", "lt host show {host}"),
     "not_enough_gpu_memory": (
         "{host} 没有 {wanted} 块显存达到 {asked:size} 的 GPU：最大为 {there:size}。",
-        "lt estimate RECIPE {host} 查看配方所需",
+        "lt estimate RECIPE --host {host} 查看配方所需",
     ),
     "not_enough_disk": (
         "{host} 的磁盘总共 {there:size}，任务要求 {asked:size}。",

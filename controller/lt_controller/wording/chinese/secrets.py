@@ -26,17 +26,17 @@ ERRORS: dict[str, tuple[str, str]] = {
         "任务 {job} 只是主机 {host} 自己报告的，它说需要 {names}；本机没有人指定过它们。",
         "lt secret give {job} NAME … 只给出你点名的那些",
     ),
-    "no_secrets": ("作业 {job} 没有要求机密值[：{names}]。", "lt run HOST --secret NAME，或在配方里写 secrets: [NAME]"),
+    "no_secrets": ("任务 {job} 没有要求机密值[：{names}]。", "lt run HOST --secret NAME，或在配方里写 secrets: [NAME]"),
     "secret_in_plain": (
         "{name} 的值写在命令或配方里，谁都能读到。没有提交任何东西。",
-        "把它从那里去掉：作业的环境变量里有 ${name}",
+        "把它从那里去掉：任务的环境变量里有 ${name}",
     ),
     "no_keyring_for_secrets": (
         "本机没有能安全保存 {name} 的钥匙串[：{why}]。没有保存任何东西。",
         "随命令给出：read -rs {name}; export {name}; lt submit …",
     ),
-    "secrets_not_taken": ("主机没有收下作业 {job} 的机密值[：{why}]。", "lt secret give {job}"),
-    "secret_gone": ("作业启动时机密值 {names} 已不在。", "lt resume {job}"),
+    "secrets_not_taken": ("主机没有收下任务 {job} 的机密值[：{why}]。", "lt secret give {job}"),
+    "secret_gone": ("任务启动时机密值 {names} 已不在。", "lt resume {job}"),
 }
 
 PHRASES: dict[str, str] = {

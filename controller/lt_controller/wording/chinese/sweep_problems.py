@@ -1,4 +1,4 @@
-"""扫描与命令配方中的问题：英文句式与中文的对照，写法同 recipe_problems。"""
+"""超参搜索与命令配方中的问题：英文句式与中文的对照，写法同 recipe_problems。"""
 
 SENTENCES: dict[str, str] = {
     "can't be taken apart into words: {}": "无法拆分成词：{}",
@@ -19,7 +19,7 @@ SENTENCES: dict[str, str] = {
     ),
     "say whether {} is better high: direction: maximize": "请说明 {} 是否越大越好：direction: maximize",
     "must have values to try, in a grid ({}) or a search, not both": "必须有要尝试的取值：网格（{}）或搜索，二者取一",
-    "must hold single values; a block of values is swept key by key": "必须是单个的值；一组键请逐键扫描",
+    "must hold single values; a block of values is swept key by key": "必须是单个的值；一组键请逐键搜索",
     "must name the lower bound first, not {} and {}": "必须先写下界，而不是 {} 和 {}",
     "must begin above 0 for a logarithm, not at {}": "取对数时必须大于 0，而不是 {}",
     "must say one of choice, uniform, log, integer, log_integer: {}": (
@@ -39,10 +39,10 @@ SENTENCES: dict[str, str] = {
     "{} has the same value twice": "{} 中有重复的取值",
     "has the same value twice": "有重复的取值",
     "is the same for all trials": "对所有试验都相同",
-    "sweep a value, not the kind of recipe": "请扫描取值，而不是配方的种类",
+    "sweep a value, not the kind of recipe": "请搜索取值，而不是配方的种类",
     "is there twice": "出现了两次",
     "keep one of them": "请保留其中一个",
-    "lies inside {}, which is swept as a whole": "位于 {} 之内，而后者已被整体扫描",
+    "lies inside {}, which is swept as a whole": "位于 {} 之内，而后者已被整体搜索",
     "makes {} trials, and {} are the most": "共有 {} 次试验，最多 {} 次",
     "take fewer values, or a search": "请减少取值，或改用搜索",
     "{} is no folder": "{} 不是文件夹",

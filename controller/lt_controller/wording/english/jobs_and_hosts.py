@@ -35,6 +35,15 @@ REASONS: dict[str, str] = {
     "start_failed": "it could not be started",
     "env_build_failed": "building the environment failed",
     "no_supervisor": "its supervisor could not be started",
+    "agent_error": "the agent on the host failed",
+    "bad_manifest": "a list of files is damaged",
+    "bad_name": "a name that no folder may have",
+    "bad_record": "a record on the host can't be read",
+    "data_missing": "its data is no longer on the host",
+    "env_python_missing": "its interpreter can't be used",
+    "not_enough_slots": "the host has fewer slots than it asks for",
+    "resume_missing": "the checkpoint to resume from is not there",
+    "uv_missing": "there is no uv on the host",
 }
 
 #: The codes that some errors and skipped files carry as `why` or `where`.
@@ -66,6 +75,11 @@ WHYS: dict[str, str] = {
     "broken_link": "a link to nothing",
     "unreadable": "can't be read",
     "special": "no regular file",
+    # What it took to stop a job.
+    "request": "by saving, as it was asked to",
+    "sigterm": "by SIGTERM, after its grace",
+    "sigkill": "by SIGKILL",
+    "scan": "by ending what it had left running",
 }
 
 #: What to do when `lt host add` failed, by code; "" for all others. The host is not in the inventory then.

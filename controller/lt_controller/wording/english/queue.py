@@ -20,7 +20,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "not_enough_cpus": ("{host} has {there} CPU cores, and the job asks for {asked}.", "lt host show {host}"),
     "not_enough_gpu_memory": (
         "{host} has no {wanted} GPU with {asked:size} of memory: the most is {there:size}.",
-        "lt estimate RECIPE {host} says what the recipe takes",
+        "lt estimate RECIPE --host {host} says what the recipe takes",
     ),
     "not_enough_disk": (
         "The disk of {host} holds {there:size} in all, and the job asks for {asked:size}.",

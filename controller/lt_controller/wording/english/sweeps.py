@@ -15,7 +15,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "sweep_goes_on": ("Sweep {sweep} is under way.", "lt sweep show {sweep}"),
     "sweep_is_done": ("Sweep {sweep} has nothing left to do.", "lt sweep show {sweep}"),
     "sweep_is_over": ("Sweep {sweep} has come to its end already: {state}.", "lt sweep show {sweep}"),
-    "sweep_wait_timeout": ("Sweep {sweep} was not over after {seconds} s.", "lt sweep show {sweep}"),
+    "sweep_wait_timeout": ("Sweep {sweep} was not over after {seconds:time}.", "lt sweep show {sweep}"),
     "trials_failing": (
         "{count} trials of {sweep} failed one after the other, so it begins no more.",
         "lt logs {job}; then lt sweep resume {sweep}",
