@@ -85,6 +85,19 @@ def test_a_retired_host_that_comes_back_has_its_old_attempt_stopped(
     laptop.wait_state(name, "cancelled")
 
 
+def test_a_host_that_is_retired_within_reach_is_asked_at_once_to_stop_what_it_runs(
+    laptop: Laptop, box: SshHost
+) -> None:
+    name = laptop.run("box", "sleep", "600")
+    job = laptop.wait_state(name, "running")
+    laptop.lt("controller", "stop")
+    until(lambda: laptop.controller() is None, 60, "nobody is connected any more")
+    laptop.lt("host", "retire", "box")
+    until(lambda: not job_processes(job["id"]), 60, "it is stopped on the box")
+    assert laptop.job(name)["state"] == "lost"
+    until(lambda: not laptop.requests(), 60, "and nothing more is owed")
+
+
 def test_a_job_of_several_hosts_goes_on_by_itself_when_its_host_is_given_up(
     laptop: Laptop, box: SshHost, twin: SshHost
 ) -> None:

@@ -69,7 +69,6 @@ class Stager:
         except BaseException:
             self.writer.run("transfers", transfers.end, transfer, "failed")
             raise
-        passed(SubmitStep.COMMITTED, self.home)
         self.writer.run("transfers", transfers.progress, transfer, total, len(files))
         self.writer.run("transfers", transfers.end, transfer, "done")
         self.writer.run(
@@ -112,6 +111,7 @@ class Stager:
             if last:
                 raise
             return False
+        passed(SubmitStep.COMMITTED, self.home)
         return True
 
 

@@ -50,8 +50,9 @@ def add(db: sqlite3.Connection, value: Any) -> bool:
     identity = str(head["id"])
     if db.execute(f"SELECT 1 FROM {table} WHERE id=?", (identity,)).fetchone() is not None:  # noqa: S608
         return False
-    if value["kind"] == "sweep" and db.execute("SELECT 1 FROM sweeps WHERE name=?", (head.get("name"),)).fetchone():
-        raise LtError("name_taken", name=str(head.get("name")))
+    name = str(head.get("name"))
+    if value["kind"] == "sweep" and db.execute("SELECT 1 FROM sweeps WHERE name=?", (name,)).fetchone() is not None:
+        raise LtError("name_taken", name=name)
     try:
         _insert(db, table, _at_rest(head, ALIVE, sweeps.STOPPED))
         for row in rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lt_agent.protocol.files import write_json
 from lt_agent.protocol.paths import HostRoot
 from support.bridge_scene import (
     connect,
@@ -185,6 +187,21 @@ def test_a_torn_manifest_is_a_problem_not_an_end(root: HostRoot) -> None:
         follow(client, paths)
         assert client.wait_type("problem").header["error"]["code"] == "manifest_unreadable"
         assert client.ask("ping")["time"] > 0
+
+
+def test_a_manifest_too_large_for_a_frame_is_a_problem_not_an_end(root: HostRoot) -> None:
+    large, other = make_attempt(root), make_attempt(root)
+    names = ((hashlib.sha256(b"%d" % number).hexdigest(), number) for number in range(60_000))
+    files = [{"path": f"{name}/{name[::-1]}", "size": number, "sha256": name} for name, number in names]
+    write_json(large.manifest("files-1"), {"name": "files-1", "kind": "files", "base": "out/files", "files": files})
+    finish(large)
+    other.log.write_bytes(b"line\n")
+    with connect(root) as client:
+        follow(client, large)
+        follow(client, other)
+        assert client.wait_type("problem").header["error"]["code"] == "manifest_too_large"
+        client.wait_type("exit", job=large.job)
+        client.wait_type("stream", job=other.job)
 
 
 def test_a_huge_log_does_not_starve_the_others_nor_fill_the_memory(root: HostRoot) -> None:

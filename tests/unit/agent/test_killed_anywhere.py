@@ -6,11 +6,14 @@ import contextlib
 import os
 import random
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 from lt_agent import judge
 from lt_agent.protocol.files import read_json
 from support.agent_host import AgentHost, dispatcher_pid, supervisor_pid
+from support.bridge_scene import make_attempt
 from support.wait import until
 
 JOBS = 24
@@ -42,3 +45,27 @@ def test_no_attempt_ever_runs_twice(host: AgentHost, tmp_path: Path) -> None:
         assert record["state"] in ("succeeded", "lost")
         assert count == 1 or (count == 0 and record["state"] == "lost")
     assert sum(record["state"] == "succeeded" for record in records) > JOBS / 2
+
+
+def test_a_supervisor_whose_dispatcher_waits_no_more_runs_its_job_all_the_same(host: AgentHost) -> None:
+    attempt = make_attempt(host.root)
+    hear, tell = os.pipe()
+    os.close(hear)  # killed, or out of patience: the machine was busy
+    words = {
+        "root": host.root.path,
+        "lease-dir": host.lease.path,
+        "job": attempt.job,
+        "attempt": 1,
+        "slots": "",
+        "gpus": "",
+        "lease-fds": "",
+        "bundle": host.bundle,
+        "told": tell,
+    }
+    argv = [text for key, value in words.items() for text in (f"--{key}", str(value))]
+    done = subprocess.run(
+        [sys.executable, "-E", "-s", "-S", host.bundle, "supervise", *argv], pass_fds=(tell,), timeout=120, check=False
+    )
+    os.close(tell)
+    assert done.returncode == 0
+    assert read_json(attempt.exit)["state"] == "succeeded"

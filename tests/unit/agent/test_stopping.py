@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from lt_agent import judge, procs
+from lt_agent import judge, procs, stopping
+from lt_agent.outcome import keep_reserve
 from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.files import write_json
 from lt_agent.protocol.records import EnvPlan
 from lt_agent.protocol.ulid import new_ulid
 from lt_agent.stopping import KILL_AFTER, StopRequest, merge, next_signal, read_stop, request_save, request_stop
@@ -26,6 +30,7 @@ from support.agent_host import (
     states,
     the_supervisor,
 )
+from support.bridge_scene import make_attempt
 from support.wait import until
 
 ESCAPED = """
@@ -167,6 +172,25 @@ def test_a_disk_that_fills_up_stops_the_job(host: AgentHost) -> None:
     assert (record["state"], record["reason"]) == ("failed", "disk_full")
     assert record["killed"][0] == "request"
     assert events(attempt, "disk_low")
+
+
+def test_a_stop_is_written_on_a_full_disk_from_what_was_kept_back(
+    host: AgentHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = make_attempt(host.root)
+    keep_reserve(attempt)
+    reserve = attempt.control / ".reserve"
+
+    def full(path: Path, value: Any, **options: Any) -> None:
+        if reserve.exists():
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        write_json(path, value, **options)
+
+    monkeypatch.setattr(stopping, "write_json", full)
+    assert reserve.exists()
+    request_stop(attempt, "stop", 5.0)
+    found = read_stop(attempt)
+    assert found is not None and found.kind == "stop"
 
 
 def test_a_save_is_for_recipes_only(host: AgentHost) -> None:

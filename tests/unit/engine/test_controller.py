@@ -18,6 +18,7 @@ from lt_controller.client.database import write_intent
 from lt_controller.client.socket import call
 from lt_controller.engine import controller as engine
 from lt_controller.engine.controller import Controller
+from lt_controller.engine.moving import Mover
 from lt_controller.engine.server import Server, somebody_listens
 from lt_controller.home import Home
 from lt_controller.store import notices
@@ -82,6 +83,23 @@ def test_an_intent_that_cannot_be_read_stops_none_after_it(home: Home) -> None:
     submit(home)
     Controller(home, linger=0).run()
     assert jobs(home) == 1
+
+
+def test_a_fault_in_one_corner_of_a_pass_does_not_end_the_controller(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(home)
+    faults = iter([KeyError("a row that nobody expects")] * 2)
+
+    def look(self: Mover, inventory: object) -> bool:
+        for fault in faults:
+            raise fault
+        return False
+
+    monkeypatch.setattr(Mover, "look", look)
+    monkeypatch.setattr(engine, "LOOK_EVERY", 0.05)
+    Controller(home, linger=0).run()
+    assert jobs(home) == 1 and next(faults, None) is None
 
 
 def test_an_inventory_that_cannot_be_read_fails_no_request(home: Home) -> None:

@@ -113,3 +113,14 @@ def test_a_rotated_checkpoint_is_not_waited_for(db):
     assert checkpoints.next_pull(db, "h", set()) is None
     with pytest.raises(LtError, match="checkpoint_gone"):
         checkpoints.request(db, job, ["checkpoint-1"])
+
+
+def test_what_is_wrong_with_an_attempt_is_noted_once_however_often_it_is_seen(db):
+    job, _ = submit(db)
+    jobs.end_attempt(db, job, 1, ExitRecord(state=states.PAUSED, reason="paused"), 0.0)
+    jobs.new_attempt(db, job, None)
+    for _ in range(3):  # the first is followed still, and the second has a word of its own
+        for attempt in (1, 2):
+            jobs.note(db, job, attempt, "h", LtError("job_folder_missing", job=job, host=f"h{attempt}"))
+    noted = db.execute("SELECT attempt, count(*) FROM events WHERE code='note' GROUP BY attempt").fetchall()
+    assert noted == [(1, 1), (2, 1)]
