@@ -66,7 +66,7 @@ OPTIONS: dict[str, str] = {
     "jobs at once; else as many as it has GPUs": "同时运行几个任务；默认等于 GPU 数",
     "a label; may be repeated": "标签；可多次给出",
     "what an hour costs": "每小时价格",
-    "the end of the lease: 2026-12-01T00:00": "租期结束时间：2026-12-01T00:00",
+    "the end of the lease: 2026-12-01T00:00, or 48h from now": "租期结束时间：2026-12-01T00:00，或从现在起 48h",
     "how long before it trainings save (10m); 0 is never": "租期结束前多久让训练保存（默认 10m）；0 表示不保存",
     "whom it is rented from": "从哪里租的",
     "the interpreter that jobs prefer": "任务优先使用的解释器",
