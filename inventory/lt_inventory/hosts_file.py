@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,8 +131,9 @@ class HostsFile:
 
         self._change(append)
 
-    def update(self, host: Host) -> None:
-        """Writes what differs from the file's entry, and leaves the rest of it as it stands.
+    def update(self, host: Host, keys: Collection[str] | None = None) -> None:
+        """Writes what differs from the file's entry, and leaves the rest of it as it stands. `keys`: of these settings
+        alone, so that what somebody else has changed since `host` was read stays.
 
         Raises LtError `no_such_host`. For `local`, an entry is made when there is none.
         """
@@ -143,7 +144,7 @@ class HostsFile:
                 if host.name != LOCAL:
                     raise LtError("no_such_host", host=host.name, near="")
                 hosts.add(host.name, tomlkit.table())
-            _fill(hosts[host.name], host)
+            _fill(hosts[host.name], host, keys)
 
         self._change(replace)
 
@@ -244,11 +245,13 @@ def _nearest(word: str, known: Iterable[str]) -> str:
     return next((other for other in near if sorted(other) == sorted(word)), near[0] if near else "")
 
 
-def _fill(table: Table, host: Host) -> Table:
+def _fill(table: Table, host: Host, keys: Collection[str] | None = None) -> Table:
     wanted = settings_of(host)
-    for key in [key for key in table if key not in wanted]:
+    for key in [key for key in table if key not in wanted and (keys is None or key in keys)]:
         table.remove(key)
     for key, value in wanted.items():
+        if keys is not None and key not in keys:
+            continue
         if key not in table or table[key].unwrap() != value:
             table[key] = value
     return table

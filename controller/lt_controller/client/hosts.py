@@ -96,7 +96,7 @@ class HostCalls(Connected):
         if live:
             raise LtError("setting_in_use", host=name, key=moved, jobs=live[:8], count=len(live))
         with self._acting("host edit", name, changes=_recordable(changes)):
-            self._file().update(host)
+            self._file().update(host, changes.keys())
         note_terms(self.home)
         self._try_again(name)
         return self.host(name)

@@ -203,3 +203,13 @@ def test_a_file_is_parsed_again_when_it_has_changed(file: HostsFile) -> None:
     assert file.load()["box"].address == "b"
     file.update(replace(kept, address="c"))
     assert file.load()["box"].address == "c"
+
+
+def test_two_people_who_change_different_settings_lose_none(tmp_path: Path) -> None:
+    file = HostsFile(tmp_path / "hosts.toml")
+    file.add(Host("box", "box", price=1.0, note="old"))
+    one = two = file.load()["box"]
+    file.update(replace(one, price=2.0), ["price"])
+    file.update(replace(two, slots=4, note=""), ["slots", "note"])
+    found = file.load()["box"]
+    assert (found.price, found.slots, found.note) == (2.0, 4, "")
