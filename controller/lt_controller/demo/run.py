@@ -97,7 +97,7 @@ def _follow(client: Client, job: Job, show: _Show) -> Job:
         job = client.job(job.id)
         for transfer in client.transfers(job.id):
             if transfer.direction == "push" and transfer.state == "done" and _new(seen, transfer.what):
-                show.line("pushed", what=safe(transfer.what), files=transfer.files, size=size(transfer.total))
+                show.line("pushed", what=safe(transfer.what), size=size(transfer.total))
         if job.state not in ("queued", "running", "stopping") and _new(seen, job.state):
             show.line("state", job=job.name, state=state(job.state, show.language))
         for chunk in client.read_log(job.id, offset=offset):

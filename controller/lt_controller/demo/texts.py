@@ -18,7 +18,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "gpus": ("{count} GPUs", "{count} 块 GPU"),
     "submit": ("Submit", "提交"),
     "submitted": ("{recipe} is submitted as {job}", "{recipe} 已提交，任务名 {job}"),
-    "pushed": ("sent {what}: {files} files, {size}", "已发送 {what}：{files} 个文件，{size}"),
+    "pushed": ("sent {what}, {size}", "已发送 {what}，{size}"),
     "state": ("{job}: {state}", "{job}：{state}"),
     "train": ("Train", "训练"),
     "checkpoint_home": (

@@ -2,7 +2,7 @@
 
 Each key is absent unless it is written: what a recipe does not say stays what TRL 1.16 makes of it, so `model_dump`
 gives only the keys that were written. The names and types follow transformers 5 and TRL 1.16; a test holds this table
-against the installed ones. What is left out on purpose, and why, stands in `refused.py`.
+against the installed ones. What is left out on purpose, and why, stands in `lt_recipes/refused.py`.
 """
 
 from __future__ import annotations
