@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.model import Result
-from lt_agent.protocol.states import ENDED, RESTING
+from lt_agent.protocol.states import ENDED, MOVED, RESTING
 from lt_controller.home import Home
 from support.laptop import Laptop
 
@@ -30,7 +30,8 @@ def audit(laptop: Laptop, roots: list[Path], disks: list[Path], result: Result) 
         ).fetchall():
             folder = _folder(roots, attempt["id"], attempt["attempt"])
             who = f"{attempt['name']}/{attempt['attempt']}"
-            if folder is not None and not attempt["removed"]:
+            moved = json.loads(attempt["exit"] or "{}").get("reason") == MOVED  # it never began: nobody follows it
+            if folder is not None and not attempt["removed"] and not moved:
                 _streams(db, attempt, folder, who, result)
             _end(attempt, folder, who, result)
         _pulled(db, result)
