@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
-from html import unescape
 from typing import Any
 
-from rich.cells import cell_len
-
-_CELL, _ROW, _FIRST = 12.2, 24.4, 20.0  # pixels of a cell in the framework's own picture, and where it begins
-# The window's title has no length of its own, everything on the screen has.
-_TEXT = re.compile(r'<text[^>]* x="([\d.]+)" y="([\d.]+)" textLength[^>]*>(.*?)</text>')
+import pytest
+from rich.console import Console
 
 
 def picture(app: Any) -> list[str]:
-    """What the screen shows, as lines of text; each character stands in its own cell, a wide one in two."""
-    rows: dict[int, list[tuple[int, str]]] = {}
-    for x, y, text in _TEXT.findall(app.export_screenshot()):
-        cells = rows.setdefault(round((float(y) - _FIRST) / _ROW), [])
-        cells.append((round(float(x) / _CELL), unescape(text).replace("\xa0", " ")))
-    return [_line(rows.get(row, [])) for row in range(app.size.height)]
+    """What the screen shows, as lines of text.
+
+    The app's own picture is an SVG, drawn in twelve times as long as its text: the console is asked for that instead.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Console, "export_svg", lambda console, **_: console.export_text())
+        return [line.rstrip() for line in app.export_screenshot().splitlines()]
 
 
 def shown(app: Any) -> str:
@@ -42,10 +38,3 @@ async def settled(pilot: Any, check: Callable[[], Any], seconds: float = 60.0) -
             raise AssertionError(f"never came: {check}\n{shown(pilot.app)}")
         await pilot.pause(0.02)
     return value
-
-
-def _line(parts: list[tuple[int, str]]) -> str:
-    line = ""
-    for column, text in sorted(parts):
-        line += " " * (column - cell_len(line)) + text
-    return line.rstrip()
