@@ -15,6 +15,7 @@ from lt_agent.protocol.frames import Frame
 from lt_agent.protocol.records import ExitRecord, Manifest, from_dict
 from lt_agent.protocol.states import STATES
 
+from .. import room
 from ..store import checkpoints, confided, hosts, jobs, leases, owners, queue, streams, usage
 from ..store.times import iso
 from ..store.told import host_error, plain
@@ -28,6 +29,7 @@ SEEN_EVERY = 20.0  # seconds between two notes that the host is alive
 # Bytes that a message without a payload counts for while it waits to be stored: without a bound on those, too, a host
 # could fill the memory with them.
 MESSAGE, ENTRY = 4 << 10, 400
+LOOK_AT_DISK = 32 << 20  # bytes of logs and metrics between two looks at the room that is left here
 
 
 class Intake:
@@ -49,6 +51,7 @@ class Intake:
         self._followed: dict[tuple[str, int], str | None] = {}
         self._lock = threading.Lock()
         self._seen = time.monotonic()
+        self._unlooked = LOOK_AT_DISK  # bytes since somebody looked how full this disk is
         self.clock = 0.0  # what to add to the host's times, in seconds
 
     def follow(self, job: str, attempt: int, which: str | None) -> bool:
@@ -106,6 +109,13 @@ class Intake:
             self._on_fault(f"a malformed `{kind}` message: {error}")
 
     def _stream(self, job: str, attempt: int, stream: str, offset: int, data: bytes) -> None:
+        self._unlooked += len(data)
+        if self._unlooked > LOOK_AT_DISK:
+            self._unlooked = 0
+            if room.left(self._home) < 0:
+                self._unlooked = LOOK_AT_DISK  # at the next connection before anything is stored
+                self._on_fault("laptop_full")
+                return
         if stream == "log":
             future = self._add("logs", streams.add_log, job, attempt, offset, data, weight=len(data))
         elif stream == "events":

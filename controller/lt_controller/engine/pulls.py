@@ -16,6 +16,7 @@ from lt_agent.protocol.files import fsync_folder, write_json
 from lt_agent.protocol.records import FileEntry, Manifest, from_dict, to_dict
 from lt_agent.protocol.ulid import new_ulid
 
+from .. import room
 from ..home import Home
 from ..store import checkpoints, transfers
 from ..store.writer import Writer
@@ -24,7 +25,7 @@ from .keepsake import keep_job
 from .link import BridgeLink
 from .staging import progress_note
 from .steps import PullStep, passed
-from .verify import checked_entries, verify
+from .verify import checked_entries, sweep, verify
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Puller:
             note = progress_note(self.writer, transfer)
             self.bulk.pull(source, entries, staging, earlier, note, cancel)
             passed(PullStep.RECEIVED, self.home.path)
+            sweep(staging, entries)
             wrong = verify(staging, entries, cancel)
             if wrong:
                 for path in wrong:  # sent anew at the next try
@@ -189,6 +191,6 @@ def _is_there(target: Path, manifest: Manifest, cancel: threading.Event) -> bool
 def _check_space(staging: Path, entries: list[FileEntry]) -> None:
     here = sum(os.path.getsize(staging / entry.path) for entry in entries if (staging / entry.path).is_file())
     needed = sum(entry.size for entry in entries) - here
-    free = shutil.disk_usage(staging).free
+    free = max(0, room.left(staging))
     if needed > free:
         raise LtError("disk_full", where="laptop", path=str(staging), needed=needed, free=free)

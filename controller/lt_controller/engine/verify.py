@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -108,6 +109,23 @@ def checked_exit(record: ExitRecord) -> ExitRecord:
 def is_count(value: object) -> bool:
     """Whether `value` is a whole number from 0 on, small enough for the database."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
+
+
+def sweep(folder: Path, entries: list[FileEntry]) -> None:
+    """Deletes whatever lies in the folder beside the entries: a sender may bring files that nobody asked for, and links
+    in the place of folders.
+    """
+    files = {entry.path for entry in entries}
+    folders = {parent.as_posix() for path in files for parent in PurePosixPath(path).parents}
+    for base, below, names in os.walk(folder, topdown=False):  # never through a link
+        for name in (*below, *names):
+            path = Path(base) / name
+            inside = path.relative_to(folder).as_posix()
+            if path.is_symlink() or not path.is_dir():
+                if path.is_symlink() or inside not in files:
+                    path.unlink()
+            elif inside not in folders:
+                shutil.rmtree(path)
 
 
 def verify(folder: Path, entries: list[FileEntry], cancel: threading.Event | None = None) -> list[str]:

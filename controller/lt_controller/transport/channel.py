@@ -14,6 +14,7 @@ from .dial import unreachable
 
 WINDOW = 8 << 20  # bytes a stream may have in flight: 2 MiB, paramiko's own, holds 50 ms lines to 40 MB/s
 STDERR_TAIL = 8192
+MOST_SAID = 64 << 20  # bytes of a command's output; facts have some kilobytes, a list of 500,000 files 40 MB
 
 
 class ChannelStream:
@@ -77,8 +78,8 @@ class ChannelStream:
             threading.Thread(target=self._send_all, args=(input,), daemon=True).start()
         elif input:
             self._send_all(input)  # fits the server's window: no thread needed
-        stdout = self._read(self._channel.recv, deadline)
-        stderr = self._read(self._channel.recv_stderr, deadline)
+        stdout = self._read(self._channel.recv, deadline, MOST_SAID)
+        stderr = self._read(self._channel.recv_stderr, deadline, MOST_SAID)
         if not self._channel.status_event.wait(max(0.0, deadline - time.monotonic())):
             raise TimeoutError
         code = self._channel.recv_exit_status()
@@ -94,7 +95,7 @@ class ChannelStream:
         except (OSError, EOFError, paramiko.SSHException):
             return  # the command closed its input, or the connection is gone: reading shows which
 
-    def _read(self, receive: Any, deadline: float) -> bytes:
+    def _read(self, receive: Any, deadline: float, most: int) -> bytes:
         pieces: list[bytes] = []
         while True:
             self._channel.settimeout(max(0.001, deadline - time.monotonic()))
@@ -105,6 +106,9 @@ class ChannelStream:
             if not data:
                 return b"".join(pieces)
             pieces.append(data)
+            most -= len(data)
+            if most < 0:  # no answer is as long as that: a host that never stops would fill the memory
+                raise unreachable(self._host, self._address, "too_much")
 
     def _drain_stderr(self) -> None:
         # Unread, it would fill the window that standard output shares.

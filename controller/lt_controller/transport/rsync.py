@@ -24,6 +24,7 @@ from lt_inventory.model import Host
 
 from .base import Progress, ProgressCallback, Transport, check_arrived, checked_names
 from .route import inventory_of
+from .rsync_bounds import hold_to
 from .rsync_features import local_features, parse_progress
 from .shares import shares, side_by_side
 from .space import failure
@@ -34,6 +35,7 @@ PARTIAL = ".lt-partial"  # where rsync keeps the beginning of a file that was cu
 SHARED_LIMIT = 32 << 20  # bytes; above it a transfer opens a connection of its own
 PERSIST = 60  # seconds that the shared connection outlives its last transfer
 IO_TIMEOUT = 90  # seconds without a byte until rsync gives up
+_LONGEST_LINE = 4096
 
 
 class RsyncBulk:
@@ -100,9 +102,9 @@ class RsyncBulk:
         ends = [self._remote(source), f"{dest}/"]
         parts = [list(files)] if self._tunnelled else shares(files)
         if len(parts) == 1:
-            result = self._run(options, ends, names, total, progress, cancel)
+            result = self._run(options, ends, names, total, progress, cancel, largest=largest)
         else:
-            result = self._pull_parts(options, ends, parts, progress, cancel)
+            result = self._pull_parts(options, ends, parts, largest, progress, cancel)
         if not isinstance(result, Progress):
             raise failure(self._host.name, self._transport, result.code, result.detail, total - result.done, local=dest)
         check_arrived(self._host.name, files, dest)
@@ -113,6 +115,7 @@ class RsyncBulk:
         options: list[str],
         ends: list[str],
         parts: list[list[FileEntry]],
+        largest: int,
         progress: ProgressCallback | None,
         cancel: threading.Event | None,
     ) -> Progress | _Failed:
@@ -120,7 +123,8 @@ class RsyncBulk:
 
         def one(part: list[FileEntry], told: ProgressCallback, stop: threading.Event) -> Progress | _Failed:
             size = sum(entry.size for entry in part)
-            return self._run(options, ends, [entry.path for entry in part], size, told, stop, own=True)
+            names = [entry.path for entry in part]
+            return self._run(options, ends, names, size, told, stop, own=True, largest=largest)
 
         total = sum(entry.size for part in parts for entry in part)
         results = side_by_side(self._host.name, parts, one, progress, cancel)
@@ -134,7 +138,7 @@ class RsyncBulk:
                 if isinstance(result, _Failed)
                 for entry in part
             ]
-            again = self._run(options, ends, left, total, progress, cancel, own=True)
+            again = self._run(options, ends, left, total, progress, cancel, own=True, largest=largest)
             if isinstance(again, _Failed):
                 return again
         return Progress(total, total, sum(result.files for result in results if isinstance(result, Progress)))
@@ -165,6 +169,8 @@ class RsyncBulk:
         return [f"--link-dest={folder}" for folder in folders]
 
     def _remote(self, path: str) -> str:
+        if not path.startswith("/") or "\0" in path:  # `host::…` would be a daemon's module; a host says what paths are
+            raise LtError("transfer_refused", host=self._host.name, path=path, why="path")
         return f"{self._host.name}:{self._features.remote_path(path)}/"
 
     def _socket(self) -> Path:
@@ -195,8 +201,11 @@ class RsyncBulk:
         progress: ProgressCallback | None,
         cancel: threading.Event | None,
         own: bool = False,
+        largest: int = 0,
     ) -> Progress | _Failed:
-        """One rsync. `own`: over a connection of its own, as those of more than `SHARED_LIMIT` bytes always are."""
+        """One rsync. `own`: over a connection of its own, as those of more than `SHARED_LIMIT` bytes always are.
+        `largest`: bytes of the largest file that may be written here.
+        """
         if not names:
             return Progress(0, 0, 0)
         # Files, not pipes: a lingering shared connection inherits standard error and would hold a pipe open.
@@ -221,6 +230,7 @@ class RsyncBulk:
                 )
             except FileNotFoundError:
                 raise LtError("no_rsync_here") from None
+            hold_to(process.pid, largest)
             finished = False
             try:
                 last = _watch(process, total, progress, cancel, self._host.name)
@@ -265,6 +275,7 @@ def _watch(
             if not data:
                 return last
             *lines, rest = (rest + data).replace(b"\r", b"\n").split(b"\n")
+            rest = rest[-_LONGEST_LINE:]  # the host's rsync may have lines printed here
             for line in lines:
                 found = parse_progress(line, total)
                 if found is not None and found != last:

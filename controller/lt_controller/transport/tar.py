@@ -115,10 +115,7 @@ class TarBulk:
                     archive.add(source / name, arcname=name, recursive=False)
                     report.files += 1
             stream.close_input()
-            said = b""
-            while data := stream.recv():
-                said += data
-            self._answer(said, stream.exit_status(), stream.stderr())
+            self._answer(_drain(stream), stream.exit_status(), stream.stderr())
         except OSError as error:  # of the laptop's file: gone, or shorter than it was a moment ago
             raise self._failed("files_missing", str(error.filename or "")) from None
         except LtError as error:

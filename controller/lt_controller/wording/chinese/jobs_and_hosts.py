@@ -84,6 +84,8 @@ WHYS: dict[str, str] = {
     "no_route": "没有到这个地址的路由",
     "network": "网络错误",
     "handshake": "那里的服务不按预期讲 SSH",
+    "too_much": "那里的命令输出远超任何回答应有的长度",
+    "laptop_full": "本机磁盘快满了，不再接收",
     "connection_lost": "连接中断",
     "silent": "不再有任何回应",
     "leaving": "控制器正在退出",

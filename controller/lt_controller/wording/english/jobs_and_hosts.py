@@ -54,6 +54,8 @@ WHYS: dict[str, str] = {
     "no_route": "no route to this address",
     "network": "a network error",
     "handshake": "what answers there does not speak SSH as expected",
+    "too_much": "a command there printed more than any answer has",
+    "laptop_full": "the disk of this machine is nearly full, so nothing more is taken",
     "connection_lost": "the connection was cut",
     "silent": "no sign of life any more",
     "leaving": "the controller is leaving",
