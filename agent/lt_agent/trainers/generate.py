@@ -22,7 +22,7 @@ from typing import Any, Callable, Sequence
 from lt_agent.protocol.files import read_json
 
 from .failures import TrainingFailure, classify
-from .models import BASE, build_model, load_tokenizer
+from .models import base_of, build_model, is_adapter, load_tokenizer
 from .quiet import plain_log, quiet_environment
 
 
@@ -64,11 +64,11 @@ def load_folder(folder: Path, base: str | None = None) -> tuple[Any, Any]:
     if not folder.is_dir():
         raise TrainingFailure("model_not_found", f"there is no folder {folder}")
     tokenizer = AutoTokenizer.from_pretrained(str(folder))
-    if not (folder / "adapter_config.json").is_file():
+    if not is_adapter(str(folder)):
         return _pretrained(AutoModelForCausalLM, str(folder)), tokenizer
     from peft import PeftModel
 
-    under = base or _base_of(folder)
+    under = base or base_of(folder)
     if under is not None:
         model = _pretrained(AutoModelForCausalLM, under)
     else:
@@ -126,13 +126,6 @@ def _answer(label: str, options: argparse.Namespace, load: Callable[[], tuple[An
 
 def _pretrained(auto: Any, name: str) -> Any:
     return auto.from_pretrained(name, use_safetensors=True, dtype="auto")
-
-
-def _base_of(folder: Path) -> str | None:
-    if (folder / BASE / "config.json").is_file():
-        return str(folder / BASE)
-    name = (read_json(folder / "adapter_config.json") or {}).get("base_model_name_or_path")
-    return str(name) if name else None
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Mapping
 
+from lt_agent.protocol.files import read_json
+
 from .failures import TrainingFailure
 from .hub import find_on_hub
 from .job import WorkerJob, say
@@ -97,11 +99,35 @@ def build_model(model: Mapping[str, Any], tokenizer: Any, seed: int, *, scores: 
     return built
 
 
+def check_model(job: WorkerJob) -> None:
+    """What can be told before anything slow. Raises TrainingFailure `bad_recipe`."""
+    name = str(job.section("model").get("name_or_path"))
+    if is_adapter(name):
+        under = base_of(Path(name)) or "that it was trained on"
+        raise TrainingFailure(
+            "bad_recipe",
+            f"model.name_or_path: {name} is an adapter; name the model {under}, and this in adapter: {{path: …}}",
+        )
+
+
+def is_adapter(place: str) -> bool:
+    """Whether that folder holds an adapter, and no model."""
+    return (Path(place) / "adapter_config.json").is_file()
+
+
+def base_of(folder: Path) -> str | None:
+    """The model under an adapter: beside it, or by the name in its configuration. None where nobody says."""
+    if (folder / BASE / "config.json").is_file():
+        return str(folder / BASE)
+    name = (read_json(folder / "adapter_config.json") or {}).get("base_model_name_or_path")
+    return str(name) if name else None
+
+
 def load_adapter(model: Any, path: str) -> Any:
     """`model` under an existing adapter that is trained further. Raises TrainingFailure `model_not_found`."""
     from peft import PeftModel
 
-    if not (Path(path) / "adapter_config.json").is_file():
+    if not is_adapter(path):
         raise TrainingFailure("model_not_found", f"adapter.path: there is no adapter at {path}")
     return PeftModel.from_pretrained(model, path, is_trainable=True)
 

@@ -14,6 +14,7 @@ from .failures import Stopped, TrainingFailure, classify, record
 from .hang import Watch, ending
 from .hub import settle_reach
 from .job import WorkerJob, is_main, load_job, say
+from .models import check_model
 from .optional import needed_modules, with_kernels_there_are
 from .prepare import prepare
 from .quiet import prepare_trackers, quiet_environment
@@ -52,6 +53,7 @@ def _train(job: WorkerJob, watch: Watch, prepare_only: bool) -> None:
             f"{', '.join(absent)} not installed in {sys.executable}; give the recipe an env: with {job.method}'s lock, "
             "or name a Python that has them",
         )
+    check_model(job)
     tell_of_missing(job)
     prepare_trackers(job.trackers, job.paths.path / "tensorboard")
     python = ".".join(str(part) for part in sys.version_info[:3])

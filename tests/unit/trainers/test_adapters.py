@@ -143,3 +143,15 @@ def test_a_tracker_that_fails_is_told_and_the_training_goes_on(tmp_path: Path, m
     (told,) = [event["params"] for event in attempt.events() if event["code"] == "tracker_failed"]
     assert told["tracker"] == "tensorboard" and told["why"]
     assert len(attempt.losses()) == 2 and "final" in attempt.words()
+
+
+def test_an_adapter_in_the_place_of_a_model_is_told_with_what_to_write(tmp_path: Path) -> None:
+    (tmp_path / "adapter").mkdir()
+    (tmp_path / "adapter" / "adapter_config.json").write_text('{"base_model_name_or_path": "org/model"}')
+    recipe = method_recipe(tmp_path, "sft")
+    recipe["model"] = {"name_or_path": str(tmp_path / "adapter")}
+    attempt = Attempt(tmp_path / "a", recipe)
+    assert attempt.run_inside() == 1
+    failure = attempt.failure()
+    assert failure is not None
+    assert (failure["reason"], "org/model" in failure["message"]) == ("bad_recipe", True)

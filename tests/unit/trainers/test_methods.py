@@ -124,8 +124,9 @@ def test_a_checkpoint_within_a_round_of_answers_says_so(tmp_path: Path, capsys: 
     assert within == ["saved checkpoint-1", "saved checkpoint-3"]
 
 
-def test_a_finished_reward_model_grades_the_answers_of_the_next_job(tmp_path: Path) -> None:
-    graded = Attempt(tmp_path / "r", method_recipe(tmp_path, "reward", "full"))
+@pytest.mark.parametrize("kind", [pytest.param("full", marks=pytest.mark.slow), "lora"])
+def test_a_finished_reward_model_grades_the_answers_of_the_next_job(kind: str, tmp_path: Path) -> None:
+    graded = Attempt(tmp_path / "r", method_recipe(tmp_path, "reward", kind))
     assert graded.run_inside() == 0, graded.failure()
     recipe = method_recipe(tmp_path, "grpo", "full", train={"max_steps": 3})
     recipe["model"] = {**recipe["model"], "tokenizer": {"name_or_path": str(graded.paths.out / "final")}}

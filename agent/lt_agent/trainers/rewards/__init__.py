@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Callable, List, Mapping, Optional, Sequence
 
 from ..failures import TrainingFailure
@@ -118,9 +119,18 @@ def _reward_model(place: str, tokenizer: Any) -> tuple[Any, Any]:
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     from ..hub import find_on_hub
+    from ..models import base_of, is_adapter
 
-    find_on_hub(place, None)
-    model = AutoModelForSequenceClassification.from_pretrained(place, num_labels=1, dtype="auto")
+    under = base_of(Path(place)) if is_adapter(place) else place
+    if under is None:
+        raise TrainingFailure("model_not_found", f"rewards: {place} is an adapter, and nothing says of which model")
+    find_on_hub(under, None)
+    model: Any = AutoModelForSequenceClassification.from_pretrained(under, num_labels=1, dtype="auto")
+    if under != place:
+        from peft import PeftModel
+
+        # The output layer, which was trained beside the adapter, comes with it.
+        model = PeftModel.from_pretrained(model, place).merge_and_unload()
     own = AutoTokenizer.from_pretrained(place)
     if own.pad_token is None:
         own.pad_token = own.eos_token
