@@ -27,7 +27,7 @@ class ReckonedPage(Page):
     """A tab for each thing by which it can be added up; `b` changes how far back is looked."""
 
     TABS: ClassVar[tuple[str, ...]] = ()
-    PAUSE = 1.0
+    PAUSE = 0.2
     EVERY = 0
     AGAIN = 20.0
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -23,6 +23,8 @@ SHOTS: dict[str, tuple[Place, tuple[str, ...]]] = {
     "fleet": (Place("fleet"), ()),
     "host": (Place("host", "a100"), ()),
     "processes": (Place("host", "a100"), ("2",)),
+    "history": (Place("host", "a100"), ("6", "b")),
+    "cost": (Place("cost"), ()),
     "job": (Place("job", "qwen-sft-00"), ("S", "S")),
     "log": (Place("job", "qwen-sft-00"), ("2", "T")),
     "checkpoints": (Place("job", "qwen-sft-00"), ("4",)),

@@ -107,7 +107,7 @@ def test_a_line_flows_between_its_parts_and_loses_none() -> None:
     assert flowed(line, 80) == [line]
     assert flowed(line, 24) == [line[:3], (("  cost ", "dim"), ("0.24", ""))]
     trailing = (("memory ", "dim"), ("1 GiB   ", ""), ("disk ", "dim"), ("2 GiB   ", ""))
-    assert flowed(trailing, 14) == [trailing[:2], (("  disk ", "dim"), ("2 GiB   ", ""))]
+    assert flowed(trailing, 14) == [(("memory ", "dim"), ("1 GiB", "")), (("  disk ", "dim"), ("2 GiB", ""))]
 
 
 def test_every_text_on_the_screen_has_a_translation() -> None:

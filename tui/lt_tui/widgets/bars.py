@@ -14,7 +14,7 @@ from ..glyphs import glyphs
 from ..i18n import _
 from ..palette import style_of
 from ..text import Span, safe, wrapped
-from .lines import rich_line
+from .lines import overflow, rich_line
 
 if TYPE_CHECKING:
     from ..page import Page
@@ -51,9 +51,9 @@ class TopBar(Widget):
         left, right = rich_line(app, crumbs), rich_line(app, (*page.narrowed(), *self.right))
         room = self.content_size.width - left.cell_len - right.cell_len
         if room < 2:
-            left.truncate(max(4, self.content_size.width - right.cell_len - 2), overflow="ellipsis")
+            left.truncate(max(4, self.content_size.width - right.cell_len - 2), overflow=overflow())
             room = self.content_size.width - left.cell_len - right.cell_len
-        return Text.assemble(left, " " * max(1, room), right, no_wrap=True, overflow="ellipsis", end="")
+        return Text.assemble(left, " " * max(1, room), right, no_wrap=True, overflow=overflow(), end="")
 
 
 class KeyBar(Widget):
@@ -71,7 +71,7 @@ class KeyBar(Widget):
         page: Page = self.screen  # type: ignore[assignment]
         shown = [active.binding for active in page.active_bindings.values() if active.binding.show and active.enabled]
         shown.sort(key=lambda binding: page.FIRST.index(binding.id) if binding.id in page.FIRST else len(page.FIRST))
-        line, pinned = Text(no_wrap=True, overflow="ellipsis", end=""), Text(end="")
+        line, pinned = Text(no_wrap=True, overflow=overflow(), end=""), Text(end="")
         self._keys: list[tuple[int, int, str]] = []  # where each one begins and ends
         at_the_right: list[tuple[int, int, str]] = []
         width = self.content_size.width
@@ -88,7 +88,7 @@ class KeyBar(Widget):
             seen.add(binding.action)
             part = self._part(binding)
             if line.cell_len + part.cell_len + pinned.cell_len > width:
-                break
+                continue  # a shorter one may still have room
             self._keys.append((line.cell_len, line.cell_len + part.cell_len, binding.key))
             line.append_text(part)
         line.append(" " * max(0, width - line.cell_len - pinned.cell_len))
@@ -165,7 +165,7 @@ class Lines(Widget):
     def render(self) -> Text:
         """The lines, each cut at the edge."""
         rows = self._rows(self.content_size.width)
-        return Text("\n", no_wrap=True, overflow="ellipsis").join(rich_line(self.app, line) for line in rows)
+        return Text("\n", no_wrap=True, overflow=overflow()).join(rich_line(self.app, line) for line in rows)
 
     def _rows(self, width: int) -> list[tuple[Span, ...]]:
         rows: list[tuple[Span, ...]] = []
@@ -191,13 +191,18 @@ def flowed(line: tuple[Span, ...], width: int) -> list[tuple[Span, ...]]:
     for part in _parts(line):
         room = sum(cell_len(safe(text)) for text, _style in part)
         if row and used + room > width + (3 if part[-1][0].endswith("   ") else 0):
-            rows.append(tuple(row))
+            rows.append(_trimmed(row))
             first, *rest = part
             part = [("  " + first[0].lstrip(), first[1]), *rest]
             row, used = [], 0
         row += part
         used += sum(cell_len(safe(text)) for text, _style in part)
-    return [*rows, tuple(row)]
+    return [*rows, _trimmed(row)]
+
+
+def _trimmed(row: list[Span]) -> tuple[Span, ...]:
+    """Without the spaces that would have parted it from what is in the next one."""
+    return (*row[:-1], (row[-1][0].rstrip(), row[-1][1])) if row else ()
 
 
 def _parts(line: tuple[Span, ...]) -> list[list[Span]]:

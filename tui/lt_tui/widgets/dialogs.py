@@ -19,6 +19,7 @@ from ..glyphs import glyphs
 from ..i18n import _
 from ..text import Span, safe
 from .bars import Lines
+from .lines import overflow
 from .reading import Scroll
 
 _SHOWN = 12  # lines of what a question is about
@@ -88,7 +89,7 @@ class Choose(ModalScreen[str | None]):
         Vertical { width: 76; max-width: 95%; height: auto; max-height: 85%; border: round $primary; padding: 1 2;
                    background: $surface; }
         .title { text-style: bold; margin-bottom: 1; height: auto; }
-        OptionList { height: auto; max-height: 20; border: none; background: $surface; }
+        OptionList { height: auto; max-height: 50vh; border: none; background: $surface; }
         .note { color: $text-muted; margin-top: 1; height: 2; }
     }
     """
@@ -116,7 +117,7 @@ class Choose(ModalScreen[str | None]):
         """The question and the list."""
         with Vertical(classes="box"):
             yield Static(safe(self._question), classes="title", markup=False)
-            options = (Option(Text(safe(text), no_wrap=True, overflow="ellipsis")) for _key, text in self._options)
+            options = (Option(Text(safe(text), no_wrap=True, overflow=overflow())) for _key, text in self._options)
             yield OptionList(*options)
             if self._notes is not None:
                 yield Static("", classes="note", markup=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -49,9 +49,14 @@ def fit(app: App[Any], cell: Cell, width: int, *, right: bool = False, over: Sty
     return found
 
 
+def overflow() -> Literal["ellipsis", "crop"]:
+    """How a line ends that is too long: the sign for that is one of those some terminals lack."""
+    return "ellipsis" if glyphs().braille else "crop"
+
+
 def rich_line(app: App[Any], parts: Iterable[Span], *, end: str = "") -> Text:
     """Spans as one rich text, for widgets that render such."""
-    text = Text(no_wrap=True, overflow="ellipsis", end=end)
+    text = Text(no_wrap=True, overflow=overflow(), end=end)
     for part, name in parts:
         text.append(safe(part), style_of(app, name) if name else "")
     return text

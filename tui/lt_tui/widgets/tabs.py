@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from ..i18n import _
 from ..palette import style_of
+from .lines import overflow
 
 
 class TabLine(Widget):
@@ -46,7 +47,7 @@ class TabLine(Widget):
 
     def render(self) -> Text:
         """The line."""
-        line = Text(no_wrap=True, overflow="ellipsis", end="")
+        line = Text(no_wrap=True, overflow=overflow(), end="")
         self._ends = []
         needed = sum(cell_len(_(name)) + 5 for name in self.names)
         before, after = (" ", "  ") if needed <= self.content_size.width else ("", " ")

@@ -107,7 +107,7 @@ def _state(line: HostLine, _width: int) -> Cell:
     code = line.info.state
     mark, tone = sign(code)
     if code == "unknown" and line.info.name == "local":
-        return ((f"{sign('reachable')[0]} {_('this machine')}", "dim"),)
+        return ((f"{sign('reachable')[0]} {_('local')}", "dim"),)
     if line.info.host.closed:
         return ((f"{mark} ", tone or "dim"), (_(line.info.host.closed), "warn"))
     return ((f"{mark} {state_word(code)}", tone or "dim"),)

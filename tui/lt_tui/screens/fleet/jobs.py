@@ -9,7 +9,7 @@ from lt_controller.client.fleet import Fleet
 
 from ...glyphs import sparkline
 from ...palette import tone
-from ...text import Cell, duration, number, progress_cell, short_ago, sign, state_word, steps, why
+from ...text import Cell, duration, number, plain, progress_cell, short_ago, sign, state_word, steps, why
 from ...widgets.table import Column
 
 
@@ -43,6 +43,11 @@ def job_columns(fleet: Callable[[], Fleet | None]) -> list[Column[Job]]:
             return ((state_word(reach(job)), "warn"),)
         return ((why(job), "dim" if job.state in ("succeeded", "cancelled", "paused") else tone(job.state) or "dim"),)
 
+    def rests(job: Job) -> bool:
+        """Why it does not run says more than how far it is."""
+        live = job.state in ("running", "stopping", "succeeded", "cancelled", "paused")
+        return not live and bool(plain(reason(job, 0)))
+
     return [
         Column("job", "JOB", 14, lambda job, _w: ((job.name, "bold" if not job.resting else ""),), grow=2),
         Column("host", "HOST", 8, host, text=lambda job: job.host, grow=1),
@@ -53,13 +58,8 @@ def job_columns(fleet: Callable[[], Fleet | None]) -> list[Column[Job]]:
         Column("left", "LEFT", 7, lambda job, _w: _left(job), sort=lambda job: job.eta, right=True, weight=4),
         Column("home", "HOME", 4, _home, text=lambda job: job.pull_state, weight=7),
         Column("age", "AGE", 4, lambda job, _w: ((_age(job), "dim"),), sort=lambda job: job.id, right=True, weight=6),
-        Column("why", "WHY", 10, reason, grow=3, weight=8, over=("step", _rests)),
+        Column("why", "WHY", 10, reason, grow=3, weight=8, over=("step", rests)),
     ]
-
-
-def _rests(job: Job) -> bool:
-    """Why it does not run says more than how far it is."""
-    return job.state not in ("running", "stopping", "succeeded", "cancelled", "paused") and bool(why(job))
 
 
 def _state(job: Job, _width: int) -> Cell:

@@ -31,7 +31,7 @@ class FleetScreen(JobActs):
     TOPICS: ClassVar[frozenset[str]] = frozenset({"hosts", "jobs", "metrics", "checkpoints"})
     PAUSE = 1.0
     AUTO_FOCUS = "#jobs"
-    FIRST = ("act.submit", "host.add")
+    FIRST = ("act.submit",)
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "other", "Hosts/jobs", id="fleet.other"),
         Binding("a", "add", "Add host", id="host.add"),

@@ -13,7 +13,7 @@ from lt_controller.client.words import machine
 
 from ...glyphs import levels
 from ...i18n import N_, _
-from ...spent import Day, day_lines
+from ...spent import Day
 from ...text import Span, padded
 
 Line = tuple[Span, ...]
@@ -26,7 +26,7 @@ _MEASURED = {
     "memory": N_("memory"),
     "disk": N_("disk"),
 }
-_DAYS = 30
+DAYS = 30  # that are shown at the most
 _WIDEST = 96  # cells of a line of bars
 
 
@@ -65,29 +65,24 @@ def usage_lines(past: Past, width: int) -> list[Line]:
     return lines
 
 
-def cost_lines(past: Past, width: int) -> list[Line]:
-    """A bar for each day, the newest first."""
-    return day_lines(past.days, width, _DAYS) or [((_("No hours to show: b looks further back."), "dim"),)]
-
-
 def period_lines(past: Past) -> list[Line]:
     """What it was and on which terms, the newest first; what changed stands with each."""
     lines: list[Line] = []
     for period in reversed(past.periods):
         till = _moment(period.till) if period.till else _("now")
-        lines.append(((f"{_moment(period.since)} – {till}   ", "dim"), (machine(period.data) or "?", "bold")))
-        about: list[Span] = []
+        changed = " ".join(period.changed)
+        head: Line = ((f"{_moment(period.since)} – {till}", "bold"),)
+        lines.append((*head, (f"   {_('changed')} ", "dim"), (changed, "warn")) if changed else head)
+        about: list[Span] = [(f"  {machine(period.data) or '?'}", "")]
         for label, value in (
             (_("price"), f"{period.price:g}/h" if period.price is not None else ""),
             (_("lease ends"), _moment(period.until) if period.until else ""),
             (_("provider"), str(period.data.get("provider") or "")),
             (_("driver"), str(period.data.get("driver") or "")),
-            (_("changed"), " ".join(period.changed)),
         ):
             if value:
-                about += [(f"   {label} ", "dim"), (value, "warn" if label == _("changed") else "")]
-        if about:
-            lines.append(tuple(about))
+                about += [(f"   {label} ", "dim"), (value, "")]
+        lines.append(tuple(about))
     return lines
 
 

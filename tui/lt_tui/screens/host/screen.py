@@ -27,6 +27,7 @@ from ...i18n import _
 from ...leaving import clear_host, forward_port, leave_host
 from ...logins import log_in
 from ...places import Place
+from ...spent import day_lines
 from ...text import said
 from ...widgets.bars import Heading, KeyBar, Lines, TopBar
 from ...widgets.reading import Scroll
@@ -36,7 +37,7 @@ from ..fleet.hosts import HostLine, host_lines
 from ..fleet.jobs import job_columns
 from .about import check_lines, data_lines, gpu_lines, header_lines
 from .lists import HostEvent, disk_columns, disk_lines, event_columns, held_note, process_columns
-from .past import SPANS, cost_lines, period_lines, read_past, usage_lines
+from .past import DAYS, SPANS, period_lines, read_past, usage_lines
 
 TABS = ("overview", "processes", "disk", "checks", "events", "history")
 PROCESSES_EVERY = 10.0  # seconds, while they are looked at
@@ -200,8 +201,11 @@ class HostScreen(JobActs):
         width = self.size.width
         self.query_one("#use-head", Heading).say((_(told), "dim"))
         self.query_one("#use", Lines).say(*usage_lines(past, width))
+        spent = day_lines(past.days, width, DAYS)
         self.query_one("#days-head", Heading).say((_(told), "dim"))
-        self.query_one("#days", Lines).say(*cost_lines(past, width))
+        self.query_one("#days", Lines).say(*spent)
+        for part in ("#days-head", "#days"):
+            self.query_one(part).display = bool(spent)
         self.query_one("#periods", Lines).say(*period_lines(past))
 
     def on_tab_line_chosen(self, event: TabLine.Chosen) -> None:

@@ -49,7 +49,7 @@ class QueueScreen(JobActs):
             Column("priority", "PRIO", 4, _priority, sort=lambda job: job.priority, right=True, weight=2),
             Column("job", "JOB", 14, lambda job, _w: ((job.name, "bold"),), grow=1),
             Column("state", "STATE", 11, _state, text=lambda job: job.state),
-            Column("for", "WAITS FOR", 20, self._reason, grow=6),
+            Column("for", "WAITS FOR", 27, self._reason, grow=6),
             Column("since", "SINCE", 6, self._since, sort=lambda job: job.id, right=True, weight=1),
         ]
 

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Center, Middle, Vertical
 
+from ...glyphs import glyphs
 from ...host_acts import add_host, import_hosts
 from ...i18n import _
 from ...page import Page
@@ -19,6 +20,7 @@ _LOGO = (
     "┃  ┃ ",
     "┗━╸╹ ",
 )
+_PLAIN_LOGO = ("|  -+-", "|   | ", "+-- ' ")
 
 
 class WelcomeScreen(Page):
@@ -51,7 +53,7 @@ class WelcomeScreen(Page):
             ("a", _("add a host you can SSH into"), _("shows its key, logs in once, looks around")),
             ("d", _("run the demo on this machine"), _("a tiny model, trained for real, about a minute")),
         )
-        lines = [((text, "head"),) for text in _LOGO]
+        lines = [((text, "head"),) for text in (_LOGO if glyphs().braille else _PLAIN_LOGO)]
         lines += [
             ((_("Train on any machine you can SSH into."), "bold"),),
             ((_("Nothing is set up yet. Press one key:"), "dim"),),
