@@ -12,9 +12,14 @@ from ..store import checkpoints, elsewhere, intents, jobs, queue, relocations
 from ..store.intents import Intent
 
 
-def settle_unreachable(db: sqlite3.Connection, host: str) -> bool:
-    """Carries out what needs no host; whether work remains on `host` that needs the host itself."""
-    settle_asked(db, intents.pending_on(db, host))
+def settle_unreachable(db: sqlite3.Connection, host: str, retired: bool = False) -> bool:
+    """Carries out what needs no host; whether work remains on `host` that needs the host itself.
+
+    Of a `retired` one a person has said that it is gone: nothing waits for it.
+    """
+    left = settle_asked(db, intents.pending_on(db, host))
+    if retired:
+        _settle_gone(db, left, LtError(relocations.RETIRED, host=host))
     return (
         bool(jobs.unfinished(db, host))
         or bool(intents.pending_on(db, host))
@@ -32,10 +37,14 @@ def settle_removed(db: sqlite3.Connection, host: str, known: list[str]) -> None:
     for intent in intents.pending_recovers(db, host):
         intents.failed(db, intent.id, LtError("no_such_host", host=host, near=known))
     relocations.fences_tried(db, host)
-    for intent in settle_asked(db, intents.pending_on(db, host)):
+    _settle_gone(db, settle_asked(db, intents.pending_on(db, host)), LtError("no_such_host", host=host, near=known))
+
+
+def _settle_gone(db: sqlite3.Connection, asked: Sequence[Intent], why_not: LtError) -> None:
+    for intent in asked:
         try:
             if intent.kind != "remove":
-                raise LtError("no_such_host", host=host, near=known)
+                raise why_not
             remove_here(db, intent)
         except LtError as error:
             intents.failed(db, intent.id, error)

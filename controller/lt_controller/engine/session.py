@@ -11,6 +11,7 @@ from typing import Any
 from lt_agent.protocol.errors import LtError
 from lt_inventory.model import Host
 
+from ..client.closing import RETIRED
 from ..home import Home
 from ..journal import fault, note
 from ..store import hosts, relocations
@@ -173,7 +174,8 @@ class HostSession(threading.Thread):
 
     def _has_work(self) -> bool:
         """Does what needs no host (stopping a job that never left); whether something remains that does."""
-        return self._writer.run("jobs", settle_unreachable, self.host.name) or bool(self._asks)
+        retired = self.host.closed == RETIRED
+        return self._writer.run("jobs", settle_unreachable, self.host.name, retired) or bool(self._asks)
 
     def _wait_for_turn(self) -> bool:
         """Waits out the backoff; True if woken meanwhile (then look again)."""

@@ -41,6 +41,18 @@ def test_a_host_that_is_gone_from_the_inventory_answers_every_request(store: Sto
     assert store.db.execute("SELECT state FROM jobs").fetchone() == ("running",)
 
 
+def test_nothing_waits_for_a_host_that_a_person_has_retired(store: Store) -> None:
+    ended, home = store.job("ended", "lost"), store.job("kept", "succeeded")
+    store.checkpoint(home, "checkpoint-1", 1, pull_state="none")
+    for job, kind in ((ended, "remove"), (home, "pull")):
+        ask(store, kind, job)
+    assert settle_unreachable(store.db, "box")
+    assert answers(store.db) == {"remove": "pending", "pull": "pending"}
+    assert not settle_unreachable(store.db, "box", retired=True)
+    assert answers(store.db) == {"remove": "done", "pull": "host_retired"}
+    assert store.db.execute("SELECT removed FROM jobs ORDER BY name").fetchall() == [(1,), (0,)]
+
+
 def test_a_job_whose_host_is_gone_can_be_forgotten_by_a_person_who_discards_it(store: Store) -> None:
     job = store.job("j", "running")
     store.checkpoint(job, "checkpoint-1", 1, pull_state="pending")
