@@ -19,7 +19,7 @@ _STRING_LIMIT = 4096
 _SEQUENCES = re.compile(
     r"""
     (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])      # OSC, DCS, SOS, PM, APC …
-        [^\x07\x1b\x9c\n]{0,4096}                # … with their text …
+        [^\x07\x1b\x9c\n\x90\x98\x9d-\x9f]{0,4096}   # … with their text: a new one ends it, or time grows squarely …
         (?:\x07|\x1b\\|\x9c)                   # … and their end
     | (?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]         # CSI: colours, cursor moves, erasing
     | \x1b[ -/]+[0-~]                          # character sets and the like
@@ -30,7 +30,7 @@ _SEQUENCES = re.compile(
 # What may stand at the end of a chunk and still become a sequence when more arrives.
 _UNFINISHED = re.compile(
     r"""
-    (?: (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]) [^\x07\x1b\x9c\n]{0,4096} \x1b?
+    (?: (?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f]) [^\x07\x1b\x9c\n\x90\x98\x9d-\x9f]{0,4096} \x1b?
       | (?:\x1b\[|\x9b) [0-?]{0,64} [ -/]{0,8}
       | \x1b [ -/]{0,8}
     )\Z

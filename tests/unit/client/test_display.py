@@ -111,3 +111,10 @@ def test_a_line_without_end_does_not_pile_up() -> None:
         cleaner.feed(b"%\r" * 4096)
         cleaner.feed(b"x" * 4096)
     assert len(cleaner._held) <= 2 * Cleaner.LINE_LIMIT
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("letter", ["\x90", "\x9d", "\x1b]", "\x9b0", "\x1b "])
+def test_beginnings_of_sequences_without_an_end_take_no_time(letter: str) -> None:
+    text = letter * 200_000
+    assert "\x90" not in safe(text) and "\x1b" not in safe(text)  # took half a minute once
