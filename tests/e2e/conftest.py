@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,26 +37,44 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
         until(lambda: all(gone(process.pid) for process in left), 20, "what was killed is dead")
 
 
+@pytest.fixture(scope="session")
+def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The agents that hosts of this session were given: what one was sent, the next ones have already."""
+    return tmp_path_factory.mktemp("agents")
+
+
 @pytest.fixture
-def box(tmp_path: Path, laptop: Laptop) -> Iterator[SshHost]:
+def box(tmp_path: Path, laptop: Laptop, agents: Path) -> Iterator[SshHost]:
     """A host named `box`, in the laptop's inventory with its key known. Its home has a space, quotes and a dollar."""
     if find_sshd() is None:
         pytest.skip("OpenSSH's server is not installed")
-    made = make_host(tmp_path / "box", lt_home=laptop.home)
-    laptop.add_host(made.host)
-    yield made
-    end_jobs(tmp_path / "box")
-    made.sshd.stop()
+    with known_host(laptop, tmp_path / "box", agents) as made:
+        yield made
 
 
 @pytest.fixture
-def twin(tmp_path: Path, laptop: Laptop, box: SshHost) -> Iterator[SshHost]:
+def twin(tmp_path: Path, laptop: Laptop, box: SshHost, agents: Path) -> Iterator[SshHost]:
     """A second host, named `twin`."""
-    made = make_host(tmp_path / "twin", name="twin", lt_home=laptop.home)
+    with known_host(laptop, tmp_path / "twin", agents) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def known_host(laptop: Laptop, folder: Path, agents: Path) -> Iterator[SshHost]:
+    """A host with its folder's name, which has been used before: `agents` lie there."""
+    made = make_host(folder, name=folder.name, lt_home=laptop.home)
+    there = made.root / "agents"
+    shutil.copytree(agents, there)
+    made.root.chmod(0o700)
     laptop.add_host(made.host)
     yield made
-    end_jobs(tmp_path / "twin")
+    end_jobs(folder)
     made.sshd.stop()
+    for mark in there.glob("*/.complete"):
+        kept = agents / mark.parent.name
+        if not kept.exists():
+            being_compiled = shutil.ignore_patterns("*.pyc.*")
+            shutil.copytree(mark.parent, agents / f".{kept.name}", ignore=being_compiled).rename(kept)
 
 
 def end_jobs(folder: Path) -> None:
