@@ -21,6 +21,7 @@ COMMENTS: dict[str, tuple[str, str]] = {
     "train.gradient_accumulation_steps": ("passes a step: keep the product", "每步累积次数：保持二者乘积不变"),
     "train.warmup_steps": ("below 1: the fraction of all steps", "小于 1 表示占总步数的比例"),
     "train.max_length": ("tokens; longer rows are cut", "token 数；更长的会被截断"),
+    "train.assistant_only_loss": ("learn the answers, not the questions", "只学习回答，不学习提问"),
     "train.gradient_checkpointing": ("less memory, a third more time", "省显存，时间多约三分之一"),
     "eval.val_set_size": ("held out of the data, to measure on", "从数据中留出，用于评估"),
     "save.save_total_limit": ("checkpoints that stay on the host", "主机上保留的检查点数"),
