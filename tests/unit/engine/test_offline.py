@@ -43,6 +43,7 @@ def test_a_host_that_is_gone_from_the_inventory_answers_every_request(store: Sto
 
 def test_nothing_waits_for_a_host_that_a_person_has_retired(store: Store) -> None:
     ended, home = store.job("ended", "lost"), store.job("kept", "succeeded")
+    store.db.execute("UPDATE attempts SET exit='{}'")
     store.checkpoint(home, "checkpoint-1", 1, pull_state="none")
     for job, kind in ((ended, "remove"), (home, "pull")):
         ask(store, kind, job)
