@@ -50,8 +50,8 @@ FIELDS: dict[str, str] = {
         "文件或文件夹（jsonl、json、csv、parquet）、host:/路径、job:任务名，或 hub 上的名称"
     ),
     "the shape of a row": "每行数据的格式",
-    "the file's own column names: {prompt: question, completion: answer}": (
-        "文件自己的列名：{prompt: question, completion: answer}"
+    "the file's own column names: {prompt: question}; for prompt also others, for rewards of yours": (
+        "文件中的列名：{prompt: question}；prompt 类型还可写其他列，供自己的奖励函数使用"
     ),
     "the split of a hub data set": "hub 数据集的划分（split）",
     "the configuration (subset) of a hub data set": "hub 数据集的配置（子集）",
