@@ -39,7 +39,7 @@ class AuditState:
     rows: int
     head: str
     broken: int = 0  # the first row that is not as it was written; 0: none
-    why: str = ""  # changed, unchained, missing
+    why: str = ""  # changed, unchained, missing, planted
     noted: bool | None = None  # whether the head that was asked about is one of the rows'; None: none was
 
     @property
@@ -81,7 +81,7 @@ def export(db: Reader, kind: str, path: Path) -> int:
     """Writes all rows as `csv` or `json`, columns as in the table; how many. Raises LtError `audit_not_written`."""
     from lt_agent.protocol.files import write_bytes
 
-    rows = [row._asdict() for row in _chain(db)]
+    rows = [{key: _told(value) for key, value in row._asdict().items()} for row in _chain(db)]
     if kind == "json":
         text = json.dumps(rows, ensure_ascii=True, indent=1) + "\n"
     else:
@@ -102,15 +102,20 @@ def export(db: Reader, kind: str, path: Path) -> int:
 def _chain(db: Reader) -> Iterator[Any]:
     from ..store.audit import COLUMNS, Row
 
-    seen = 0
+    seen: int | None = None  # from the very first, whatever its number: what is shown is checked
     while True:
-        sql = f"SELECT {COLUMNS} FROM audit WHERE seq > ? ORDER BY seq LIMIT {_PAGE}"  # noqa: S608
+        sql = f"SELECT {COLUMNS} FROM audit WHERE ?1 IS NULL OR seq > ?1 ORDER BY seq LIMIT {_PAGE}"  # noqa: S608
         page = db.rows(sql, (seen,))
         for row in page:
             yield Row(*(row[0], *("" if value is None else value for value in tuple(row)[1:])))
         if len(page) < _PAGE:
             return
         seen = page[-1][0]
+
+
+def _told(value: Any) -> Any:
+    """A value that somebody put in by hand may be of any kind."""
+    return value if isinstance(value, (int, str)) else repr(value)
 
 
 def moment(text: str, seconds: float | None) -> datetime:
@@ -128,10 +133,10 @@ def _act(row: Any) -> Act:
     return Act(
         row["seq"],
         when(row["time"]),
-        row["who"],
-        row["act"],
-        row["target"] or "",
+        str(row["who"]),
+        str(row["act"]),
+        str(row["target"] or ""),
         params if isinstance(params, dict) else {},
-        row["command"],
-        row["hash"],
+        str(row["command"]),
+        str(row["hash"]),
     )

@@ -38,7 +38,7 @@ class Verdict(NamedTuple):
     rows: int
     head: str
     broken: int = 0
-    why: str = ""  # `changed`, `unchained` or `missing`
+    why: str = ""  # `changed`, `unchained`, `missing` or `planted`
 
 
 def record(
@@ -70,14 +70,21 @@ def check(rows: Iterable[Row]) -> Verdict:
     """Follows the chain from the first row; stops at the first that breaks it."""
     count, head = 0, BEGINNING
     for row in rows:
+        if row.seq < 1:
+            return Verdict(0, BEGINNING, 1, "planted")
         if row.seq != count + 1:
             return Verdict(count, head, row.seq, "missing")
         if row.previous != head:
             return Verdict(count, head, row.seq, "unchained")
-        if row.hash != row_hash(row):
+        if not _is_text(row) or row.hash != row_hash(row):
             return Verdict(count, head, row.seq, "changed")
         count, head = row.seq, row.hash
     return Verdict(count, head)
+
+
+def _is_text(row: Row) -> bool:
+    """Whether all values are of the kind that is written: SQLite takes any in any column."""
+    return all(isinstance(value, str) for value in row[1:])
 
 
 def _storable(text: str) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lt_controller.client import Client
 from lt_controller.store import audit
 from lt_controller.store.audit import BEGINNING, COLUMNS, Row
 from lt_controller.store.schema import open_writable
@@ -76,6 +77,32 @@ def test_a_row_that_was_taken_out_is_found(db: sqlite3.Connection) -> None:
     assert audit.check(rows(db))[2:] == (4, "missing")
     db.execute("UPDATE audit SET seq=seq-1 WHERE seq>3")
     assert audit.check(rows(db))[2:] == (3, "unchained")
+
+
+@pytest.mark.parametrize("seq", [0, -1, -(1 << 63)])
+def test_a_row_put_in_before_the_first_is_found(db: sqlite3.Connection, tmp_path: Path, seq: int) -> None:
+    forged = Row(seq, "2026-01-01T00:00:00Z", "bob@laptop", "submit", "job", "{}", "lt submit", BEGINNING, "")
+    unguarded(db).execute(
+        f"INSERT INTO audit ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", forged._replace(hash=audit.row_hash(forged))
+    )
+    assert audit.check(rows(db))[2:] == (1, "planted")
+    client = Client(tmp_path)  # as a person asks: `lt audit` shows that row, so `--verify` must not pass over it
+    assert client.audit()[0].seq == seq
+    state = client.verify_audit()
+    assert not state.whole and (state.broken, state.why) == (1, "planted")
+    client.close()
+
+
+@pytest.mark.parametrize("column", ["who", "target", "params", "command"])
+def test_a_value_that_is_no_text_is_found_and_not_stumbled_over(
+    db: sqlite3.Connection, tmp_path: Path, column: str
+) -> None:
+    unguarded(db).execute(f"UPDATE audit SET {column}=x'00ff' WHERE seq=3")
+    assert audit.check(rows(db))[2:] == (3, "changed")
+    client = Client(tmp_path)
+    assert len(client.audit()) == 5 and client.verify_audit().broken == 3
+    assert client.export_audit("json", tmp_path / "a.json") == client.export_audit("csv", tmp_path / "a.csv") == 5
+    client.close()
 
 
 def test_a_row_with_a_hash_of_its_own_breaks_the_next(db: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ WHYS: dict[str, str] = {
     "audit_changed": "内容与写入时不同",
     "audit_unchained": "与前一行接不上",
     "audit_missing": "它前面缺了一行",
+    "audit_planted": "它前面被塞进了一行",
 }
 
 ERRORS: dict[str, tuple[str, str]] = {

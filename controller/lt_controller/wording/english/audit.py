@@ -6,6 +6,7 @@ WHYS: dict[str, str] = {
     "audit_changed": "its content is not what was written",
     "audit_unchained": "it does not follow the row before it",
     "audit_missing": "a row before it is missing",
+    "audit_planted": "a row was put in before it",
 }
 
 ERRORS: dict[str, tuple[str, str]] = {
