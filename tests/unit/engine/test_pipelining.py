@@ -119,6 +119,68 @@ def test_a_job_that_was_given_up_and_removed_holds_its_pipeline_no_longer(desk: 
     desk.client.remove_pipeline(run)
 
 
+def _actions(desk: Desk, run: str) -> dict[str, str]:
+    return {plan.name: plan.action for plan in desk.client.plan_resume(run)}
+
+
+@pytest.mark.parametrize("how", ["removed=1", "adopted_by='a@b'"])
+def test_a_stage_whose_job_is_gone_is_made_anew(desk: Desk, how: str) -> None:
+    run = desk.run()
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    old = desk.pipeline(run).stage("a").job
+    desk.end(old, "failed")
+    assert _actions(desk, run) == {"a": "again", "b": "wait", "c": "wait", "d": "wait"}
+    desk.writer.run("jobs", lambda db: db.execute(f"UPDATE jobs SET {how}"))
+    assert _actions(desk, run) == dict.fromkeys("abcd", "anew")
+    desk.client.resume_pipeline(run)
+    driver.advance()
+    stage = desk.pipeline(run).stage("a")
+    assert stage.job != old and stage.state == "queued"
+    assert desk.rows("SELECT 1 FROM intents WHERE kind IN ('stop', 'resume')") == []
+
+
+def test_what_a_removed_job_has_made_is_made_again_only_where_it_is_still_needed(desk: Desk) -> None:
+    run = desk.run()
+    driver = PipelineDriver(desk.client, desk.writer)
+    driver.advance()
+    desk.take_submits()
+    desk.end(desk.pipeline(run).stage("a").job)
+    driver.advance()
+    desk.take_submits()
+    jobs_of = {name: desk.pipeline(run).stage(name).job for name in "abc"}
+    desk.end(jobs_of["c"])
+    desk.end(jobs_of["b"], "failed")
+    desk.writer.run("jobs", jobs.remove, jobs_of["a"])
+    # `b` comes after `a` and takes nothing of it; `c`, which did, has succeeded.
+    assert _actions(desk, run) == {"a": "keep", "b": "again", "c": "keep", "d": "wait"}
+    desk.writer.run("jobs", jobs.remove, jobs_of["c"])
+    assert _actions(desk, run) == {"a": "keep", "b": "again", "c": "keep", "d": "wait"}
+    desk.writer.run("jobs", lambda db: db.execute("UPDATE jobs SET state='failed' WHERE id=?", (jobs_of["c"],)))
+    assert _actions(desk, run) == dict.fromkeys("abcd", "anew")
+
+
+def test_a_stage_that_no_host_can_take_now_is_not_tried_at_every_piece_of_news(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = desk.run("{version: 1, host: box, stages: {a: {command: [x]}}}")
+    asked: list[str] = []
+
+    def refuse_it(*words: object, **more: object) -> None:
+        asked.append("")
+        raise LtError("host_unreachable", host="box", why="x")
+
+    monkeypatch.setattr(orders, "submit", refuse_it)
+    driver = PipelineDriver(desk.client, desk.writer)
+    for _ in range(4):
+        assert driver.advance() is not None
+    assert len(asked) == 1 and desk.pipeline(run).stage("a").state == "ready"
+    desk.client.resume_pipeline(run)  # a person asks: now
+    driver.advance()
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize("kind", ["resume", "relocate"])
 def test_a_stop_takes_back_what_was_to_begin_a_stage_again(desk: Desk, kind: str) -> None:
     run = desk.run()
