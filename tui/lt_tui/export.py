@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,11 +41,9 @@ def rows_as(rows: list[list[str]], suffix: str) -> str:
         head = rows[0]
         lines = [json.dumps(dict(zip(head, row, strict=False)), ensure_ascii=False) for row in rows[1:]]
         return "\n".join(lines) + "\n"
-    from io import StringIO
+    from lt_controller.client.spreadsheet import csv_text
 
-    out = StringIO()
-    csv.writer(out, lineterminator="\n").writerows(rows)
-    return out.getvalue()
+    return csv_text(rows)
 
 
 def save(page: Page, path: Path, text: str) -> None:

@@ -49,7 +49,7 @@ async def _asked(app: LtApp, question: LoginQuestion) -> list[str] | None:
     head = {
         "password": _("Password of {target}", target=question.target),
         "passphrase": _("Passphrase of {key}", key=question.key),
-    }.get(question.kind, question.title or question.target)
+    }.get(question.kind, "\n".join(filter(None, (question.target, question.title))))  # who asks comes before its words
     note = "\n".join(filter(None, (_("That was wrong: once more.") if question.again else "", question.instructions)))
     given: list[str] = []
     for prompt in question.prompts:

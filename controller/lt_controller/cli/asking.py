@@ -59,8 +59,8 @@ def tell(host: str, result: LoginResult, *, remember: bool = False) -> None:
 
 def _words(question: LoginQuestion, prompt: LoginPrompt) -> str:
     if question.kind == "interactive":
-        text = safe(prompt.text.strip())
-        return f"{text} " if text else "> "
+        # Who asks stands before what it asks: a server could ask for the passphrase of a key, in ssh's own words.
+        return f"({safe(question.target)}) {safe(prompt.text.strip())} ".replace(")  ", ") ")
     return phrase(f"ask_{question.kind}", target=question.target, path=question.key)
 
 

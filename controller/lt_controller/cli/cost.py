@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -94,16 +92,15 @@ def money(value: float | None) -> str:
 def as_csv(report: CostReport) -> str:
     """A line for each, what is idle (where it is apart) and the total after them; unknown sums stay empty."""
     from ..client.cost import CostLine
+    from ..client.spreadsheet import csv_text
 
     names = [field.name for field in fields(CostLine)]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("kind", *names))
+    rows: list[tuple[Any, ...]] = [("kind", *names)]
     idle = [("idle", report.idle)] if report.idle else []
     for kind, line in [*((report.by, line) for line in report.lines), *idle, ("total", report.total)]:
         values = (getattr(line, name) for name in names)
-        writer.writerow((kind, *(" ".join(value) if isinstance(value, tuple) else value for value in values)))
-    return out.getvalue()
+        rows.append((kind, *(" ".join(value) if isinstance(value, tuple) else value for value in values)))
+    return csv_text(rows)
 
 
 def _table(report: CostReport) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -30,13 +28,13 @@ def curves_of(client: Client, job: Job, name: str) -> tuple[Sequence[int], Seque
 
 def as_csv(points: Sequence[MetricPoint]) -> str:
     """`attempt,name,step,value,time`, a line for each value; NaN stays empty."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(("attempt", "name", "step", "value", "time"))
+    from ..client.spreadsheet import csv_text
+
+    rows: list[tuple[Any, ...]] = [("attempt", "name", "step", "value", "time")]
     for point in points:
         when = point.time.isoformat() if point.time else ""
-        writer.writerow((point.attempt, point.name, point.step, "" if point.value is None else repr(point.value), when))
-    return out.getvalue()
+        rows.append((point.attempt, point.name, point.step, "" if point.value is None else repr(point.value), when))
+    return csv_text(rows)
 
 
 def write_text(target: str, text: str) -> None:

@@ -165,7 +165,7 @@ def _show_spec(spec: dict[str, object], as_json: bool) -> int:
         return 0
     import yaml
 
-    emit(yaml.safe_dump(as_dict(spec), sort_keys=False, allow_unicode=True).rstrip())
+    emit(safe(yaml.safe_dump(as_dict(spec), sort_keys=False, allow_unicode=True).rstrip(), multiline=True))
     return 0
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -60,13 +58,10 @@ def stats(by: str, since: str | None, csv_file: str | None, as_json: bool) -> in
 def as_csv(found: Sequence[Stat]) -> str:
     """A line for each; what is not known stays empty."""
     from ..client.details import Stat
+    from ..client.spreadsheet import csv_text
 
     names = [field.name for field in fields(Stat)]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([getattr(stat, name) for name in names] for stat in found)
-    return out.getvalue()
+    return csv_text([names, *([getattr(stat, name) for name in names] for stat in found)])
 
 
 def _row(stat: Stat) -> tuple[object, ...]:

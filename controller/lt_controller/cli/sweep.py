@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -269,14 +267,14 @@ def _tell_best(found: Sweep, home: Home) -> None:
 
 
 def _csv(found: Sweep) -> str:
-    text = io.StringIO()
-    out = csv.writer(text, lineterminator="\n")
-    out.writerow(["trial", "job", *found.keys, "value", "step", "state", "host", "seconds"])
+    from ..client.spreadsheet import csv_text
+
+    rows: list[list[Any]] = [["trial", "job", *found.keys, "value", "step", "state", "host", "seconds"]]
     for trial in found.trials:
         own = [_shown(trial.params.get(key)) for key in found.keys]
         ran = round(trial.seconds, 1)
-        out.writerow([trial.number, trial.job, *own, trial.value, trial.at, trial.state, trial.host, ran])
-    return text.getvalue()
+        rows.append([trial.number, trial.job, *own, trial.value, trial.at, trial.state, trial.host, ran])
+    return csv_text(rows)
 
 
 def _plain(found: Sweep) -> dict[str, Any]:

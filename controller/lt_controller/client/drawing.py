@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from html import escape
 
+from ..display import safe
+
 #: Series in order: safe for the common kinds of colour blindness (Okabe and Ito, 2008).
 SERIES = ("#56b4e9", "#e69f00", "#2ec48d", "#cc79a7", "#f0e442", "#d55e00")
 
@@ -57,5 +59,5 @@ def svg(curves: Sequence[Points], first_day: date | None = None) -> str:
         )
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
         at = _LEFT + 200 * n
-        parts.append(f'<text x="{at}" y="24" font-size="13" fill="{colour}">{escape(label)}</text>')
+        parts.append(f'<text x="{at}" y="24" font-size="13" fill="{colour}">{escape(safe(label))}</text>')
     return "\n".join([*parts, "</svg>", ""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,8 @@ def export_job(page: JobScreen) -> None:
     if tab in ("checkpoints", "events") and (table := page.table) is not None:
         export_table(page, table)
         return
-    name = f"{page.place.name}-{page.curves.names[0].replace('/', '-')}.svg"
+    metric = re.sub(r"[^\w.-]+", "-", page.curves.names[0])[:60]  # a host's word
+    name = f"{page.place.name}-{metric}.svg"
 
     def write(answer: str | None) -> None:
         if not answer or not answer.strip() or page.data is None:
