@@ -45,6 +45,7 @@ _BLACKWELL_SINCE: Version = (12, 8)  # the first CUDA that knows compute capabil
 _CAPABILITIES: tuple[tuple[str, float], ...] = (
     (r"\bGB?[23]00\b|\bB[1-3]00\b|\bGB10\b|\bBlackwell\b|\bRTX 50[5-9]0\b", 10.0),
     (r"\bH[128]00\b|\bH20\b|\bGH200\b", 9.0),
+    (r"\bT4G?\b|\bRTX 20[5-8]0\b|\bGTX 16[3-6]0\b|\bTITAN RTX\b|\bQuadro RTX [3-8]000\b|\bT(4|5|6|10|12|20)00\b", 7.5),
     (r"\bV100|\bTITAN V\b|\bGV100\b", 7.0),
     (r"\bP100\b|\bP[46]\b|\bP40\b|\bGTX 10[5-8]0\b|\bTITAN Xp?\b|\bQuadro P\d|\bGP100\b|\bP10[26]-", 6.0),
     (r"\bM(4|6|10|40|60)\b|\bGTX (9[5-8]0|750)\b|\bQuadro M\d|\bTITAN X \(Maxwell\)", 5.0),

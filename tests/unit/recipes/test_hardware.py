@@ -58,11 +58,15 @@ def test_a_version_is_its_leading_numbers() -> None:
         ("NVIDIA A100-SXM4-80GB", None),
         ("NVIDIA GeForce RTX 4090", None),
         ("NVIDIA GeForce RTX 3090", None),
-        ("Tesla T4", None),
+        ("Tesla T4", 7.5),
+        ("NVIDIA GeForce RTX 2080 Ti", 7.5),
+        ("Quadro RTX 8000", 7.5),
+        ("NVIDIA RTX 4000 Ada Generation", None),
+        ("NVIDIA RTX A4000", None),
         ("NVIDIA L40S", None),
         ("NVIDIA A10", None),
         ("NVIDIA RTX A6000", None),
-        ("NVIDIA GeForce GTX 1660 Ti", None),
+        ("NVIDIA GeForce GTX 1660 Ti", 7.5),
     ],
 )
 def test_only_gpus_at_the_edges_need_to_be_known_by_name(name: str, least: float | None) -> None:
