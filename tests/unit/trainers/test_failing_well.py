@@ -227,3 +227,21 @@ def test_a_hang_leaves_its_stacks_and_the_run_goes_on_from_its_checkpoint(tmp_pa
     assert told["started_again"] == {"reason": "hang", "from_step": 4}
     assert "in reward" in attempt.log(), "the stack shows where it stood"
     assert "final" in attempt.words()
+
+
+@pytest.mark.train
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_evaluation_that_runs_out_of_memory_is_made_smaller_and_the_training_is_not(tmp_path: Path) -> None:
+    pytest.importorskip("trl")
+    train = {"max_steps": 4, "per_device_train_batch_size": 4, "per_device_eval_batch_size": 8}
+    evaluate = {"val_set_size": 8, "eval_steps": 2, "metric_for_best": "eval_reward", "eval_on_start": True}
+    recipe = method_recipe(tmp_path, "grpo", "full", train=train, eval=evaluate)
+    (tmp_path / "letters.py").write_text(GREEDY)
+    recipe["grpo"] |= {"num_generations": 2}
+    attempt = Attempt(tmp_path / "a", recipe)
+    assert attempt.run() == 0, attempt.log()
+    (event,) = [event["params"] for event in attempt.events() if event["code"] == "started_again"]
+    assert event == {"reason": "oom", "from_step": 0, "per_device_eval_batch_size": 4}
+    plans = [event["params"]["per_device_train_batch_size"] for event in attempt.events() if event["code"] == "plan"]
+    assert plans == [4, 4]
