@@ -14,6 +14,16 @@ from lt_controller.store.times import iso
 
 START = 1_790_000_000.0  # seconds since the epoch; the first job's time
 
+FACTS = {
+    "root": "/root/.lt-agent",
+    "machine": "x86_64",
+    "libc": "glibc 2.36",
+    "gpus": [],
+    "python": "/usr/bin/python3",
+    "pythons": [{"path": "/usr/bin/python3", "version": "3.11.2", "packages": {}}],
+}
+"""What a look at a small host without a GPU finds."""
+
 
 class Store:
     """An LT_HOME with a database, and rows put into it with sensible defaults."""
@@ -28,6 +38,10 @@ class Store:
         names = ", ".join(plain)
         marks = ", ".join("?" * len(plain))
         self.db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", tuple(plain.values()))
+
+    def submits(self) -> list[dict[str, Any]]:
+        """What was asked for: the submits' parameters."""
+        return [json.loads(row[0]) for row in self.db.execute("SELECT params FROM intents WHERE kind='submit'")]
 
     def job(self, name: str, state: str = "running", *, attempt: int = 1, at: float = START, **values: Any) -> str:
         """A job with its attempts; its id."""

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from lt_controller.client import Client
-from support.store import Store
+from lt_controller.engine.server import Server
+from lt_controller.store.times import iso
+from support.store import FACTS, START, Store
 
 
 @pytest.fixture
@@ -22,3 +24,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def client(store: Store) -> Iterator[Client]:
     with Client(store.home) as made:
         yield made
+
+
+@pytest.fixture
+def ready(store: Store) -> Iterator[Store]:
+    """The home, with a listening socket and a local host that was looked at."""
+    server = Server(store.home.controller_sock, lambda request: {})
+    store.insert("facts", host="local", time=iso(START), data=FACTS)
+    yield store
+    server.close()
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A person's folder with a script."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    (folder / "train.py").write_text("print(1)\n")
+    return folder

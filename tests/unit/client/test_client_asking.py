@@ -12,53 +12,16 @@ import pytest
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.records import JobSpec, from_dict
 from lt_controller.client import Client
-from lt_controller.engine.server import Server
 from lt_controller.store.times import iso
+from support.refusal import code_of
 from support.store import START, Store
-
-FACTS = {
-    "root": "/root/.lt-agent",
-    "machine": "x86_64",
-    "libc": "glibc 2.36",
-    "gpus": [],
-    "python": "/usr/bin/python3",
-    "pythons": [{"path": "/usr/bin/python3", "version": "3.11.2", "packages": {}}],
-}
 
 ROWS = ["datasets.0.type=prompt_completion"]
 
 
-@pytest.fixture
-def ready(store: Store) -> Store:
-    """A home with a listening socket and a local host that was looked at."""
-    server = Server(store.home.controller_sock, lambda request: {})
-    store.insert("facts", host="local", time=iso(START), data=FACTS)
-    yield store  # type: ignore[misc]
-    server.close()
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    (folder / "train.py").write_text("print(1)\n")
-    return folder
-
-
-def submits(store: Store) -> list[dict[str, object]]:
-    return [json.loads(row[0]) for row in store.db.execute("SELECT params FROM intents WHERE kind='submit'")]
-
-
-def code_of(call: object, *args: object, **named: object) -> str:
-    assert callable(call)
-    with pytest.raises(LtError) as caught:
-        call(*args, **named)
-    return caught.value.code
-
-
 def test_run_writes_one_intent_that_holds_all(ready: Store, client: Client, work: Path) -> None:
     job = client.run("local", ["python", "train.py"], folder=work, pull=["out/**"], timeout=60)
-    (params,) = submits(ready)
+    (params,) = ready.submits()
     spec = from_dict(JobSpec, params["spec"])
     assert (spec.job, spec.kind, spec.argv, spec.outputs) == (job.id, "command", ("python", "train.py"), ("out/**",))
     assert spec.name == job.name and job.name.startswith("train-") and spec.timeout == 60 and spec.gpus == 0
@@ -70,7 +33,7 @@ def test_run_writes_one_intent_that_holds_all(ready: Store, client: Client, work
 def test_submit_turns_paths_into_data(ready: Store, client: Client, work: Path) -> None:
     (work / "d.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
     client.submit("local", "tiny-sft", [*ROWS, "datasets.0.path=d.jsonl", "train.max_steps=3"], folder=work)
-    (params,) = submits(ready)
+    (params,) = ready.submits()
     spec = params["spec"]
     assert spec["recipe"]["train"]["max_steps"] == 3
     names = {item["name"]: item for item in params["data"]}
@@ -86,7 +49,7 @@ def test_a_dry_run_writes_no_intent(ready: Store, client: Client, work: Path) ->
     ready.insert("data_on_hosts", host="local", name=plan.sends[0].name, digest=plan.sends[0].digest, time=iso(START))
     assert client.plan("local", "tiny-sft", folder=work).sends[0].there
     client.plan_run("local", ["ls"], folder=work)
-    assert submits(ready) == []
+    assert ready.submits() == []
 
 
 def test_what_cannot_work_is_refused_before_anything_is_written(ready: Store, client: Client, work: Path) -> None:
@@ -104,7 +67,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(ready: Store, cl
     assert code_of(client.run, "local", ["ls"], folder=work, gpus=1) == "not_enough_gpus"
     assert code_of(client.run, "local", ["ls"], folder=work, pull=["../out"]) == "bad_pattern"
     assert code_of(client.run, "local", ["ls"], folder=work / "none") == "no_such_folder"
-    assert submits(ready) == []
+    assert ready.submits() == []
 
 
 def test_a_malformed_row_is_named_with_its_line(ready: Store, client: Client, work: Path) -> None:
@@ -130,7 +93,7 @@ def test_of_two_submits_with_one_name_one_is_refused(ready: Store, client: Clien
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["name_taken"] * 3 + ["same"]
-    assert len(submits(ready)) == 1
+    assert len(ready.submits()) == 1
 
 
 def test_a_name_of_a_removed_job_is_not_given_again(ready: Store, client: Client, work: Path) -> None:
@@ -157,7 +120,7 @@ def test_the_output_of_a_job_is_used_where_it_lies(ready: Store, client: Client,
     ready.checkpoint(job, "checkpoint-10", 10)
     ready.checkpoint(job, "final", 20, kind="final")
     client.submit("local", "tiny-sft-lora", ["model={name_or_path: 'job:first'}"], folder=work)
-    assert submits(ready)[0]["spec"]["recipe"]["model"]["name_or_path"] == f"/root/.lt-agent/jobs/{job}/1/out/final"
+    assert ready.submits()[0]["spec"]["recipe"]["model"]["name_or_path"] == f"/root/.lt-agent/jobs/{job}/1/out/final"
     assert code_of(client.submit, "local", "tiny-sft-lora", ["model={name_or_path: 'job:nope'}"]) == "no_such_job"
 
 

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.ulid import new_ulid
 from lt_controller.client import Client, orders
 from lt_controller.client.orders import Order
-from lt_controller.engine.server import Server
-from lt_controller.store.times import iso
-from support.store import START, Store
+from support.refusal import code_of
+from support.store import Store
 
-FACTS = {
-    "root": "/root/.lt-agent",
-    "machine": "x86_64",
-    "libc": "glibc 2.36",
-    "gpus": [],
-    "python": "/usr/bin/python3",
-    "pythons": [{"path": "/usr/bin/python3", "version": "3.11.2", "packages": {}}],
-}
 RECIPE = """version: 1
 method: sft
 model: {name_or_path: "job:first"}
@@ -37,38 +26,17 @@ resources: {gpus: 0}
 
 
 @pytest.fixture
-def ready(store: Store) -> Iterator[Store]:
-    """A home with a listening socket and a local host that was looked at."""
-    server = Server(store.home.controller_sock, lambda request: {})
-    store.insert("facts", host="local", time=iso(START), data=FACTS)
-    yield store
-    server.close()
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    folder = tmp_path / "work"
-    folder.mkdir()
-    (folder / "train.py").write_text("print(1)\n")
-    (folder / "d.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
-    (folder / "my.txt").write_text("torch==2.0.0\n")
-    (folder / "r.yaml").write_text(RECIPE)
-    return folder
-
-
-def submits(store: Store) -> list[dict[str, Any]]:
-    return [json.loads(row[0]) for row in store.db.execute("SELECT params FROM intents WHERE kind='submit'")]
+def work(work: Path) -> Path:
+    """With a recipe, and what it names."""
+    (work / "d.jsonl").write_text('{"prompt": "a", "completion": "b"}\n')
+    (work / "my.txt").write_text("torch==2.0.0\n")
+    (work / "r.yaml").write_text(RECIPE)
+    return work
 
 
 def again(order: Order) -> Order:
     """As it comes back from the database."""
     return Order.from_json(json.loads(json.dumps(order.to_json())))
-
-
-def code_of(call: Any, *args: Any, **named: Any) -> str:
-    with pytest.raises(LtError) as caught:
-        call(*args, **named)
-    return caught.value.code
 
 
 def test_a_recipe_is_what_it_was_whatever_becomes_of_its_file(ready: Store, client: Client, work: Path) -> None:
@@ -79,7 +47,7 @@ def test_a_recipe_is_what_it_was_whatever_becomes_of_its_file(ready: Store, clie
     ready.checkpoint(made, "final", 4, kind="final")
     job = new_ulid()
     assert orders.submit(client, order, "local", job, "mine", overrides=["seed=7"], jobs={"first": made})
-    (params,) = submits(ready)
+    (params,) = ready.submits()
     spec = params["spec"]
     assert (spec["job"], spec["name"], params["recipe_name"]) == (job, "mine", "r")
     assert (
@@ -103,7 +71,7 @@ def test_an_id_is_submitted_once_however_often_it_is_asked_for(ready: Store, cli
     job = new_ulid()
     assert orders.submit(client, order, "local", job, "mine", because="lt pipeline run p: mine")
     assert not orders.submit(client, order, "local", job, "mine")
-    (params,) = submits(ready)
+    (params,) = ready.submits()
     assert (Path(params["code"]["source"]) / "train.py").read_text() == "print(1)\n"
     assert ready.db.execute("SELECT command FROM audit WHERE act='submit'").fetchall() == [("lt pipeline run p: mine",)]
     ready.db.execute("DELETE FROM intents")
@@ -119,7 +87,7 @@ def test_inputs_of_a_command_are_sent_or_lie_there(ready: Store, client: Client,
     order = orders.freeze_command(client, ["cat", "input:rows"], work, inputs=inputs, later=["first"])
     assert order.uses == {"made": "first/out/a.txt", "all": "first"}
     assert orders.submit(client, order, "local", new_ulid(), "mine", jobs={"first": made})
-    (params,) = submits(ready)
+    (params,) = ready.submits()
     spec = params["spec"]
     (data,) = params["data"]
     assert spec["data"] == [{"name": data["name"], "digest": data["digest"]}] and data["source"] == str(work)
@@ -145,7 +113,7 @@ def test_what_a_command_made_elsewhere_comes_from_home(
     (home / "a.txt").write_text("a")
     ready.db.execute("UPDATE checkpoints SET pull_state='pulled', path=?", (str(home),))
     assert orders.submit(client, order, "local", new_ulid(), "mine", jobs={"first": made})
-    (params,) = submits(ready)
+    (params,) = ready.submits()
     assert params["spec"]["inputs"]["made"].startswith("data:done-files-1/")
     assert [item["source"] for item in params["data"]] == [str(home)]
 
