@@ -222,7 +222,7 @@ class Controller:
             key = scan_host_key(host, self._home, answers=Answerer(self._memory, person))
             return {"fingerprint": key.fingerprint, "key_type": key.key_type, "line": key.line(host)}
         if op in ("connect", "probe", "install"):
-            return self._ask(str(request.get("name")), op)
+            return self._ask(str(request.get("name")), op, limit=request.get("limit"))
         if op == "login":
             if request.get("remember"):
                 keychain.check()  # before anybody types anything
@@ -275,7 +275,7 @@ class Controller:
         session = self._session(name)
         if session is None:
             raise LtError("no_such_host", host=name, near=sorted(self._hosts or {}))
-        return session.question(errand, **params) if question else session.ask(errand, person, **params).result()
+        return session.question(errand, **params) if question else session.answer(errand, person, **params)
 
     def _host_named(self, name: str) -> Host:
         hosts = self._read_hosts()

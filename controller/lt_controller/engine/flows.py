@@ -95,7 +95,7 @@ class Inside(Client):
         """Values were given for the job's id before, or are found when its host asks (`Vault.find`)."""
 
     def _call(self, op: str, timeout: float = 120.0, **params: Any) -> Any:
-        return self._handle({"op": op, **params})
+        return self._handle({"op": op, "limit": timeout, **params})
 
     def _wake(self, host: str) -> None:
         self._handle({"op": "wake", "host": host})

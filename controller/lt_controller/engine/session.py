@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, TimeoutError
 from typing import Any
 
 from lt_agent.protocol.errors import LtError
@@ -98,6 +98,15 @@ class HostSession(threading.Thread):
                 self._asks.append(ask)
         self.poke(urgent=True)
         return ask.future
+
+    def answer(
+        self, errand: str, person: Ask | None = None, limit: float | None = None, **params: Any
+    ) -> dict[str, Any]:
+        """What `ask` brings; within `limit` seconds for whoever has other things to do. Raises LtError."""
+        try:
+            return self.ask(errand, person, **params).result(limit)
+        except TimeoutError:
+            raise LtError("host_unreachable", host=self.host.name, why="timeout") from None
 
     def question(self, op: str, **params: Any) -> dict[str, Any]:
         """What the bridge answers, asked on the caller's thread: a slow answer holds up no other work."""

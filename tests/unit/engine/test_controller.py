@@ -20,6 +20,7 @@ from lt_controller.engine import controller as engine
 from lt_controller.engine.controller import Controller
 from lt_controller.engine.moving import Mover
 from lt_controller.engine.server import Server, somebody_listens
+from lt_controller.engine.session import HostSession
 from lt_controller.home import Home
 from lt_controller.store import notices
 from lt_controller.store.times import now
@@ -163,3 +164,11 @@ def test_a_secret_that_is_given_for_telling_people_is_used_at_once(home: Home, m
         finally:
             controller.stop()
             running.result(30)
+
+
+def test_who_has_other_things_to_do_waits_for_no_host_longer_than_that(home: Home) -> None:
+    box = Host(name="box", address="127.0.0.1", port=1)
+    session = HostSession(box, home, "me", None, None, None)  # type: ignore[arg-type]
+    with pytest.raises(LtError) as told:  # nobody serves it: its thread was never started
+        session.answer("probe", limit=0.05)
+    assert (told.value.code, told.value.params) == ("host_unreachable", {"host": "box", "why": "timeout"})
