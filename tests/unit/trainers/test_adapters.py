@@ -155,3 +155,18 @@ def test_an_adapter_in_the_place_of_a_model_is_told_with_what_to_write(tmp_path:
     failure = attempt.failure()
     assert failure is not None
     assert (failure["reason"], "org/model" in failure["message"]) == ("bad_recipe", True)
+
+
+def test_four_bits_are_computed_with_in_float16_under_loss_scaling() -> None:
+    """A GPU without bfloat16: torch's scaler takes no gradients of that type, and float32 is slow there."""
+    pytest.importorskip("bitsandbytes")
+    from lt_agent.trainers.adapters import hold_adapter_over_four_bits
+    from lt_agent.trainers.models import quantisation
+
+    config = quantisation({"load_in_4bit": True}, fp16=True)["quantization_config"]
+    assert config.bnb_4bit_compute_dtype == torch.float16
+    layer = torch.nn.Linear(2, 2, dtype=torch.bfloat16)
+    hold_adapter_over_four_bits(layer, fp16=True)
+    assert layer.weight.dtype == torch.float32
+    hold_adapter_over_four_bits(layer, fp16=False)
+    assert layer.weight.dtype == torch.bfloat16
