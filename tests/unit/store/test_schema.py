@@ -47,3 +47,20 @@ def test_a_database_of_a_newer_lt_is_refused_and_left_alone(tmp_path: Path) -> N
     connection.close()
     with pytest.raises(LtError, match="newer"):
         schema.open_writable(path)
+
+
+def test_what_services_answered_before_it_was_masked_is_kept_no_longer(tmp_path: Path) -> None:
+    from sqlite_utils import Database
+
+    from lt_controller.store.migrations.m012_answers import migrate
+
+    db = schema.open_writable(tmp_path / "lt.db")
+    for number, error in enumerate(('{"code": "notify_refused", "params": {"status": 404, "answer": "/T0/B1"}}', None)):
+        db.execute(
+            "INSERT INTO notices (id, key, kind, code, time, created_at) VALUES (?,?,'failed','failed','','')",
+            (number, str(number)),
+        )
+        db.execute("INSERT INTO deliveries (notice, channel, error) VALUES (?,'c',?)", (number, error))
+    migrate(Database(db))
+    found = [row[0] for row in db.execute("SELECT error FROM deliveries ORDER BY notice")]
+    assert found == ['{"code":"notify_refused","params":{"status":404}}', None]
