@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ class Store:
     """An LT_HOME with a database, and rows put into it with sensible defaults."""
 
     def __init__(self, path: Path) -> None:
-        self.home = Home(path).make()
+        self.home = new_home(path)
         self.db: sqlite3.Connection = open_writable(self.home.database)
 
     def insert(self, table: str, **values: Any) -> None:
@@ -105,3 +107,20 @@ class Store:
     def close(self) -> None:
         """Closes the writer's connection."""
         self.db.close()
+
+
+def new_home(path: Path) -> Home:
+    """An LT_HOME with an empty database of today's schema; one that is there already stays as it is."""
+    home = Home(path).make()
+    if not home.database.exists():
+        home.database.write_bytes(_empty_database())
+    return home
+
+
+@functools.cache
+def _empty_database() -> bytes:
+    """Made once: the migrations run in a process of their own, and hundreds of tests begin with them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lt.db"
+        open_writable(path).close()  # the last connection folds the log in
+        return path.read_bytes()

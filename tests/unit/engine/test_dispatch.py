@@ -15,7 +15,6 @@ from lt_agent.protocol.ulid import new_ulid
 from lt_controller.engine.connect import Connected
 from lt_controller.engine.dispatch import Dispatch
 from lt_controller.engine.intake import Intake
-from lt_controller.home import Home
 from lt_controller.store import due, jobs, relocations
 from lt_controller.store.due import Due
 from lt_controller.store.writer import Writer
@@ -23,13 +22,14 @@ from lt_controller.transport.copy import CopyBulk
 from lt_controller.transport.local import LocalTransport
 from lt_inventory.model import local_host
 from support.peer import Peer, refuse, reply
+from support.store import new_home
 
 
 class Scene:
     """A database with a submitted job, and a host whose answers the test says: op → an error's code, or a result."""
 
     def __init__(self, path: Path) -> None:
-        self.home = Home(path / "home").make()
+        self.home = new_home(path / "home")
         self.writer = Writer(self.home.database)
         self.answers: dict[str, Any] = {}
         self.peer = Peer(self._answer)
