@@ -43,7 +43,7 @@ def drain(host: str, save: bool, undo: bool, no_wait: bool, as_json: bool) -> in
                 client.bring_home(leaving)
                 if _is_over(leaving):
                     break
-                told = _tell_progress(leaving, told)
+                told = _tell_progress(leaving, told, away(client, host))
         return _tell(leaving, as_json)
 
 
@@ -103,8 +103,17 @@ def _is_over(leaving: Leaving) -> bool:
     return leaving.may_go or (not leaving.alive and len(leaving.failed) == len(leaving.missing))
 
 
-def _tell_progress(leaving: Leaving, before: str) -> str:
+def away(client: Client, host: str) -> str:
+    """That the host does not answer now, and why; nothing of one that does."""
+    reach = client.reachability().get(host)
+    if reach is None or reach.error is None:
+        return ""
+    return phrase("drain_away", host=host, why=say(reach.error).message.rstrip(".。"))
+
+
+def _tell_progress(leaving: Leaving, before: str, absent: str) -> str:
     told = phrase("drain_left", host=leaving.host, jobs=len(leaving.alive), checkpoints=len(leaving.missing))
+    told = f"{told}\n{absent}" if absent else told
     if told != before:
         note(told)
     return told

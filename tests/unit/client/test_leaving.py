@@ -59,3 +59,12 @@ def test_a_sweep_that_only_waits_is_work_for_a_controller(store: Store, client: 
     assert not unfinished(client.reader)
     store.insert("sweeps", id="S", name="s", hosts="any", recipe="r", state="running", plan={}, created_at="")
     assert unfinished(client.reader)
+
+
+def test_who_waits_for_a_host_that_is_away_is_told_so(store: Store, client: Client) -> None:
+    from lt_controller.cli.leaving import away
+
+    assert away(client, "box") == ""
+    error = {"code": "host_unreachable", "params": {"host": "box", "why": "timeout"}}
+    store.insert("hosts", name="box", state="unreachable", error=error)
+    assert "box" in away(client, "box") and "lt host retire box" in away(client, "box")

@@ -12,6 +12,7 @@ import pytest
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.ulid import new_ulid
 from lt_controller.engine.pipelining import PipelineDriver
+from lt_controller.engine.server import Server
 from lt_controller.engine.sweeping import Sweeps
 from lt_controller.engine.vault import EXPECTED, Confiding, Vault
 from lt_controller.store import confided
@@ -138,3 +139,21 @@ def test_a_recipe_with_a_secret_in_plain_leaves_nothing_in_the_cache(
     assert caught.value.code == "secret_in_plain"
     found = [path for path in desk.home.path.rglob("*") if path.is_file() and b"hush-hush" in path.read_bytes()]
     assert found == []
+
+
+def test_what_waits_for_an_address_is_told_as_soon_as_the_keyring_has_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept: dict[str, str] = {}
+    monkeypatch.setattr("lt_controller.keychain.check", lambda: None)
+    monkeypatch.setattr("lt_controller.keychain.put", kept.__setitem__)
+    desk.home.config_file.write_text('[notify.s]\nto = "slack"\nurl_secret = "LAB_HOOK"\n')
+    asked: list[dict[str, Any]] = []
+    server = Server(desk.home.controller_sock, lambda request: asked.append(request) or {})
+    try:
+        desk.client.set_secret("OTHER", "hush-hush-hush")
+        desk.client.set_secret("LAB_HOOK", "https://hooks.example.org/hush")
+    finally:
+        server.close()
+    assert [(request["op"], request["names"]) for request in asked] == [("secrets_set", ["LAB_HOOK"])]
+    assert "hush" not in json.dumps(asked) and set(kept) == {"secret:OTHER", "secret:LAB_HOOK"}

@@ -38,6 +38,7 @@ PHRASES: dict[str, str] = {
     "goes_on_by_itself": "{job} 会自动在 {asked} 中最合适的主机上继续：lt show {job}",
     "goes_on": "{job} 在 {host} 继续",
     "drain_left": "{host}：{jobs} 个任务未停，{checkpoints} 个检查点未取回",
+    "drain_away": "{why}：{host} 恢复连接后继续；若它已不在：lt host retire {host}",
     "may_go": "{host} 可以归还：那里没有任务在运行，{checkpoints} 个检查点（{size:size}）已取回并校验。",
     "may_not_go": "{host} 还不能归还：{jobs} 个任务未停，{checkpoints} 个检查点只在它上面。",
 }

@@ -38,6 +38,7 @@ PHRASES: dict[str, str] = {
     "goes_on_by_itself": "{job} goes on elsewhere by itself, at the best of {asked}: lt show {job}",
     "goes_on": "{job} goes on at {host}",
     "drain_left": "{host}: {jobs} jobs are not at rest, {checkpoints} checkpoints are not at home",
+    "drain_away": "{why}: it goes on when {host} answers; lt host retire {host} if it is gone",
     "may_go": "{host} can go: nothing runs there, and {checkpoints} checkpoints ({size:size}) are at home, verified.",
     "may_not_go": "{host} can't go yet: {jobs} jobs are not at rest, {checkpoints} checkpoints are on it alone.",
 }
