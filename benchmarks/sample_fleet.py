@@ -62,6 +62,8 @@ class SampleFleet:
             for name, high in (("gpu0/util", 100.0), ("gpu1/util", 100.0), ("gpu0/mem", 8e10), ("sys/cpu", 400.0)):
                 rows.append((job, attempt, name, 100_000 + beat, self.random.random() * high, now))
         self.db.executemany("INSERT OR REPLACE INTO metrics VALUES (?,?,?,?,?,?)", rows)
+        moved = "UPDATE attempts SET metrics_cursor=metrics_cursor+60, samples_cursor=samples_cursor+200"
+        self.db.execute(f"{moved} WHERE state='running'")
         self.db.execute("COMMIT")
 
     def holdings(self) -> Holdings:

@@ -80,6 +80,8 @@ class Store:
         for name, value in values.items():
             when = iso(START + step)
             self.insert("metrics", job_id=job, attempt=attempt, name=name, step=step, value=value, time=when)
+        for cursor in ("metrics_cursor", "samples_cursor"):  # as the controller moves them with the data
+            self.db.execute(f"UPDATE attempts SET {cursor}={cursor}+1 WHERE job_id=? AND attempt=?", (job, attempt))
 
     def checkpoint(self, job: str, name: str, step: int, **values: Any) -> None:
         """A resumable checkpoint on the host."""

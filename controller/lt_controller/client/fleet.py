@@ -1,39 +1,33 @@
 """The whole fleet in one look: hosts, jobs, the latest samples and a short curve of each running job.
 
 A screen asks once a second, so nothing is parsed twice: the inventory's file is read again when it has changed, a
-probe's JSON when there is a newer one.
+probe's JSON when there is a newer one, a job's row when it is another, an attempt's metrics when more have come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol import states
 
+from ..pace import seconds_left
 from . import clock
 from .database import Reader, load, when
 from .details import HostInfo
+from .live import BIN_SECONDS, UTIL_SECONDS, Key, Live, LiveReader, Sample, latest_samples
 from .models import Job
-from .queries import eta, jobs
+from .queries import JobMemo, jobs
 
 if TYPE_CHECKING:
     from lt_inventory.model import Host
 
-CURVE_POINTS = 32
-UTIL_SECONDS = 600.0  # the sparkline of a host's load
+__all__ = ["Fleet", "FleetReader", "Sample", "latest_samples"]
+
 _LIVE = (states.RUNNING, states.STOPPING)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The newest value of something that is measured on a host."""
-
-    value: float | None
-    time: datetime | None
 
 
 @dataclass(frozen=True)
@@ -57,14 +51,18 @@ class FleetReader:
         self._stamp: tuple[int, int] | None = None
         self._inventory: dict[str, Host] = {}
         self._facts: dict[str, tuple[str, Mapping[str, Any] | None]] = {}
+        self._memo: JobMemo = {}
+        self._timed: dict[str, tuple[Job, float, Job]] = {}  # job id → as it was read, its time left, with that
+        self._live = LiveReader(db)
 
     def read(self) -> Fleet:
         """Everything as it is now. Raises LtError `hosts_file_invalid`, `database_unreadable`."""
-        found = tuple(self._with_eta(job) for job in jobs(self._db, all=True))
-        live = [job for job in found if job.state in _LIVE]
-        curves = {job.id: curve for job in live if (curve := self._curve(job))}
-        samples = {job.id: sample for job in live if (sample := latest_samples(self._db, job.id, job.attempt))}
-        return Fleet(clock.now(), self.hosts(found), found, curves, samples, self._loads(live, samples))
+        found = jobs(self._db, all=True, memo=self._memo)
+        live = self._live.read((job.id, job.attempt) for job in found if job.state in _LIVE)
+        known = tuple(self._with_eta(found, live))
+        curves = {job: now.curve for (job, _), now in live.items() if now.curve}
+        samples = {job: now.samples for (job, _), now in live.items() if now.samples}
+        return Fleet(clock.now(), self.hosts(known), known, curves, samples, _loads(known, live))
 
     def hosts(self, known: Sequence[Job] = ()) -> tuple[HostInfo, ...]:
         """All hosts of the inventory, sorted by name, with the number of those `known` jobs that are alive there."""
@@ -118,61 +116,32 @@ class FleetReader:
             known = self._facts[host] = (time, value if isinstance(value, dict) else None)
         return known[1]
 
-    def _with_eta(self, job: Job) -> Job:
-        from dataclasses import replace
-
-        left = eta(self._db, job)
-        return replace(job, eta=left) if left is not None else job
-
-    def _curve(self, job: Job) -> tuple[float, ...]:
-        rows = self._db.rows(
-            "SELECT value FROM metrics WHERE job_id=? AND attempt=? AND name='loss' AND value IS NOT NULL"
-            " ORDER BY step DESC LIMIT ?",
-            (job.id, job.attempt, CURVE_POINTS),
-        )
-        return tuple(row["value"] for row in reversed(rows))
-
-    def _loads(self, live: Sequence[Job], samples: Mapping[str, Mapping[str, Sample]]) -> dict[str, tuple[float, ...]]:
-        """Per host the load of its jobs, the mean of those measured at about the same time."""
-        now = clock.now()
-        found: dict[str, dict[int, list[float]]] = {}
-        for job in live:
-            known = samples.get(job.id, {})
-            name = "gpu0/util" if "gpu0/util" in known else "sys/cpu"
-            newest = known.get(name)
-            if newest is None or newest.time is None:
-                continue
-            since = (now - timedelta(seconds=UTIL_SECONDS)).isoformat()
-            rows = self._db.rows(
-                "SELECT value, time FROM metrics WHERE job_id=? AND attempt=? AND name=? AND value IS NOT NULL"
-                " AND time>? ORDER BY step DESC LIMIT 60",
-                (job.id, job.attempt, name, since),
-            )
-            bins = found.setdefault(job.host, {})
-            for row in rows:
-                at = when(row["time"])
-                if at is not None:
-                    bins.setdefault(int((now - at).total_seconds() // 30), []).append(min(100.0, row["value"]))
-        return {
-            host: tuple(sum(values) / len(values) for _, values in sorted(bins.items(), reverse=True))
-            for host, bins in found.items()
-        }
+    def _with_eta(self, found: Sequence[Job], live: Mapping[Key, Live]) -> list[Job]:
+        """The jobs, those that run with the time they will still take. One that is as it was stays the same object."""
+        timed: dict[str, tuple[Job, float, Job]] = {}
+        shown = []
+        for job in found:
+            now = live.get((job.id, job.attempt))
+            left = seconds_left(now.pace, job.total_steps) if now and job.state == states.RUNNING else None
+            if left is not None:
+                before = self._timed.get(job.id)
+                same = before is not None and before[0] is job and before[1] == left
+                timed[job.id] = before if same and before else (job, left, replace(job, eta=left))
+                job = timed[job.id][2]
+            shown.append(job)
+        self._timed = timed
+        return shown
 
 
-def latest_samples(db: Reader, job: str, attempt: int) -> dict[str, Sample]:
-    """The newest value of every `sys/` and `gpu<i>/` name, by jumping through the index from name to name."""
-    rows = db.rows(
-        "WITH RECURSIVE names(name) AS ("
-        " SELECT min(name) FROM metrics WHERE job_id=?1 AND attempt=?2 AND name >= 'gpu' AND name < 'sys0'"
-        " UNION ALL SELECT (SELECT min(name) FROM metrics WHERE job_id=?1 AND attempt=?2 AND name > names.name"
-        " AND name < 'sys0') FROM names WHERE names.name IS NOT NULL)"
-        " SELECT m.name, m.value, m.time FROM names JOIN metrics m ON m.job_id=?1 AND m.attempt=?2"
-        " AND m.name=names.name AND m.step=(SELECT max(step) FROM metrics WHERE job_id=?1 AND attempt=?2"
-        " AND name=names.name) WHERE names.name IS NOT NULL",
-        (job, attempt),
-    )
+def _loads(known: Sequence[Job], live: Mapping[Key, Live]) -> dict[str, tuple[float, ...]]:
+    """Per host the load of its jobs, the mean of those measured in the same half minute."""
+    first = (clock.now().timestamp() - UTIL_SECONDS) // BIN_SECONDS
+    found: dict[str, dict[int, list[float]]] = {}
+    for job in known:
+        now = live.get((job.id, job.attempt))
+        for number, values in now.load.items() if now else ():
+            if number > first:
+                found.setdefault(job.host, {}).setdefault(number, []).extend(values)
     return {
-        row["name"]: Sample(row["value"], when(row["time"]))
-        for row in rows
-        if row["name"].startswith(("gpu", "sys/")) and "/" in row["name"]
+        host: tuple(sum(values) / len(values) for _, values in sorted(bins.items())) for host, bins in found.items()
     }

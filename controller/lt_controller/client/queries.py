@@ -24,8 +24,14 @@ _JOB = ", ".join((*_PLAIN, "created_at", "started_at", "finished_at", "waits", "
 _LIVE = tuple(state for state in states.STATES if state not in states.ENDED)
 
 
-def jobs(db: Reader, *, all: bool = False, host: str | None = None) -> list[Job]:
-    """Jobs, oldest first; those that have ended only with `all`. One submitted a moment ago is there already."""
+JobMemo = dict[str, tuple[tuple[Any, ...], Job]]  # by id: a job's row, and what was made of it
+
+
+def jobs(db: Reader, *, all: bool = False, host: str | None = None, memo: JobMemo | None = None) -> list[Job]:
+    """Jobs, oldest first; those that have ended only with `all`. One submitted a moment ago is there already.
+
+    `memo` is for who asks again and again: a job whose row is as it was is the same object as before.
+    """
     sql = f"SELECT {_JOB} FROM jobs WHERE removed=0"  # noqa: S608
     values: list[str] = []
     if not all:
@@ -34,7 +40,8 @@ def jobs(db: Reader, *, all: bool = False, host: str | None = None) -> list[Job]
     if host is not None:
         sql += " AND host=?"
         values.append(host)
-    found = [_job(row) for row in db.rows(sql + " ORDER BY id", values)]
+    rows = db.rows(sql + " ORDER BY id", values)
+    found = [_job(row) for row in rows] if memo is None else _remembered(rows, memo)
     fresh = [job for job in _submitted(db) if host in (None, job.host)]
     return found + fresh
 
@@ -286,6 +293,17 @@ def _submitted(db: Reader, job: str | None = None) -> list[Job]:
             )
         )
     return found
+
+
+def _remembered(rows: list[sqlite3.Row], memo: JobMemo) -> list[Job]:
+    """The jobs of `rows`, made anew only where a row is another; `memo` then holds these, and no others."""
+    known = memo.copy()
+    memo.clear()
+    for row in rows:
+        values = tuple(row)
+        before = known.get(row["id"])
+        memo[row["id"]] = before if before is not None and before[0] == values else (values, _job(row))
+    return [job for _, job in memo.values()]
 
 
 def _job(row: sqlite3.Row) -> Job:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from lt_agent.protocol.errors import LtError
 from lt_controller.client import Client
+from lt_controller.client.database import Reader
 from lt_controller.client.series import Series
+from lt_controller.store.times import iso
 from support.store import START, Store
 
 
@@ -46,6 +49,51 @@ def test_fleet_sees_a_host_that_was_added_meanwhile(store: Store, client: Client
     assert [info.name for info in client.fleet().hosts] == ["local"]
     client.add_host(client.make_host("box", {"address": "192.0.2.1"}))
     assert [info.name for info in client.fleet().hosts] == ["box", "local"]
+
+
+def test_fleet_reads_again_what_has_come_and_nothing_else(store: Store, client: Client) -> None:
+    jobs = [store.job(f"job-{n}", host="local", total_steps=100, at=START + n) for n in range(3)]
+    for job in jobs:
+        store.metric(job, 1, loss=2.0)
+        store.metric(job, 2, loss=1.0)
+    before = client.fleet()
+    assert [job.eta for job in before.jobs] == [98.0] * 3
+    store.metric(jobs[1], 3, **{"loss": 0.5, "sys/cpu": 7.0})
+    after = client.fleet()
+    assert after.curves == {jobs[0]: (2.0, 1.0), jobs[1]: (2.0, 1.0, 0.5), jobs[2]: (2.0, 1.0)}
+    assert [job.eta for job in after.jobs] == [98.0, 97.0, 98.0]
+    assert [old is new for old, new in zip(before.jobs, after.jobs, strict=True)] == [True, False, True]
+    assert after.samples[jobs[1]]["sys/cpu"].value == 7.0
+    store.set(jobs[1], state="succeeded")
+    assert jobs[1] not in client.fleet().curves
+
+
+def test_fleet_asks_the_same_few_questions_however_many_jobs_run(
+    store: Store, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    rows = Reader.rows
+    monkeypatch.setattr(Reader, "rows", lambda self, sql, values=(): asked.append(sql) or rows(self, sql, values))
+    counts = []
+    for n in range(20):
+        job = store.job(f"job-{n}", host="local", total_steps=100, at=START + n)
+        store.metric(job, 1, **{"loss": 2.0, "gpu0/util": 50.0})
+        asked.clear()
+        fleet = client.fleet()
+        assert (len(fleet.curves), len(fleet.samples)) == (n + 1, n + 1)
+        counts.append(len(asked))
+    assert len(set(counts)) == 1
+    assert counts[0] <= 8
+
+
+def test_the_load_of_a_host_is_the_mean_of_its_jobs_of_the_last_ten_minutes(store: Store, client: Client) -> None:
+    now = datetime.now(timezone.utc).timestamp() // 30 * 30 - 60
+    for name, value in (("one", 20.0), ("two", 150.0)):
+        job = store.job(name, host="local")
+        for step, age, load in ((0, 3600.0, 99.0), (3000, 300.0, 10.0), (3300, 0.0, value)):
+            when = iso(now - age + 1)
+            store.insert("metrics", job_id=job, attempt=1, name="sys/cpu", step=step, value=load, time=when)
+    assert client.fleet().load == {"local": (10.0, 60.0)}
 
 
 def test_series_grows_and_a_resumed_attempt_cuts_what_it_repeats(store: Store, client: Client) -> None:
