@@ -69,8 +69,8 @@ class Notifier:
         settings = self._read()
         if settings is None:
             return False
-        open_work = self._writer.run("", notices.waiting) if settings.channels else False
-        return open_work or any(item.tries < notices.PATIENT for item in self._writer.run("", notices.pending))
+        open_work = self._writer.read(notices.waiting) if settings.channels else False
+        return open_work or any(item.tries < notices.PATIENT for item in self._writer.read(notices.pending))
 
     def close(self) -> None:
         """Leaves soon, also in the middle of telling."""
@@ -107,7 +107,7 @@ class Notifier:
         settings = self._read()
         if settings is None:
             return SETTLED if self._unsettled else LOOK_EVERY
-        if self._writer.run("", notices.waiting):
+        if self._writer.read(notices.waiting):
             while self._writer.run("notices", notices.collect, _wanting(settings)) >= notices.BATCH:
                 pass
         if settings.channels and time.monotonic() - self._looked >= LOOK_EVERY:
@@ -115,7 +115,7 @@ class Notifier:
             self._look_at_hosts(settings)
         busy = set(self._telling)  # before the outbox is read: what they tell meanwhile is still in what was read
         waiting: dict[str, list[Pending]] = {}
-        for item in self._writer.run("", notices.pending):
+        for item in self._writer.read(notices.pending):
             waiting.setdefault(item.channel, []).append(item)
         if waiting.keys() - {channel.name for channel in settings.channels}:
             self._writer.run("notices", notices.drop_unknown, [channel.name for channel in settings.channels])
@@ -168,8 +168,8 @@ class Notifier:
                 self._failed(telling, LtError("notify_slow", seconds=round(telling.limit)))
 
     def _look_at_hosts(self, settings: Settings) -> None:
-        jobs = self._writer.run("", notices.live_jobs)
-        states = self._writer.run("", notices.away)
+        jobs = self._writer.read(notices.live_jobs)
+        states = self._writer.read(notices.away)
         wanting = _wanting(settings)
         for name, host in self._hosts().items():
             state, seen = states.get(name, ("unknown", None))
