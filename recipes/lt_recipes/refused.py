@@ -13,8 +13,17 @@ _SAVE = "checkpoints have their own block"
 _PARALLEL = "sharing the work has its own block"
 _GONE = "is no longer an argument of transformers 5"
 
+_TRAIN = "it is one of the training's arguments"
+
 REFUSED: dict[str, dict[str, tuple[str, str]]] = {
     "": {
+        # What people type first, and LLaMA-Factory's names.
+        "lr": (_TRAIN, "write train: {learning_rate: 2e-4}"),
+        "epochs": (_TRAIN, "write train: {num_train_epochs: 3}"),
+        "batch_size": (_TRAIN, "write train: {per_device_train_batch_size: 2}"),
+        "cutoff_len": (_TRAIN, "write train: {max_length: 2048}"),
+        "lora_rank": ("the adapter has its own block", "write adapter: {type: lora, r: 16}"),
+        "finetuning_type": ("the adapter has its own block", "write adapter: {type: lora, …}"),
         "base_model": ("the model has its own block", "write model: {name_or_path: …}"),
         "model_name_or_path": ("the model has its own block", "write model: {name_or_path: …}"),
         "peft": ("the adapter's block has another name", "write adapter: {type: lora, …}"),
@@ -65,6 +74,10 @@ REFUSED: dict[str, dict[str, tuple[str, str]]] = {
         "requirements": ("is called packages here", "write packages: [name==version]"),
     },
     "train": {
+        "lr": ("is called learning_rate here", "write learning_rate: 2e-4"),
+        "epochs": ("is called num_train_epochs here", "write num_train_epochs: 3"),
+        "batch_size": ("is called per_device_train_batch_size here", "write per_device_train_batch_size: 2"),
+        "cutoff_len": ("is called max_length here", "write max_length: 2048"),
         # Names that were arguments once.
         "warmup_ratio": (_GONE, "write warmup_steps: 0.03; below 1 it is the fraction of all steps"),
         "max_seq_length": ("was renamed by TRL", "write max_length"),

@@ -91,7 +91,7 @@ def add(
         try:
             key = client.scan_key(host, person())
         except LtError as error:
-            error.params["adding"] = True
+            error.params |= {"adding": True, "host": name}
             raise
         known = client.trusted_keys(host)
         if key.fingerprint not in known:

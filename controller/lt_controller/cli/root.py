@@ -98,6 +98,9 @@ def open_screen(ctx: click.Context) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs `lt` and returns its exit code: 0 done, 1 failed, 2 usage, 3 host unreachable, 4 no such thing."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us, as in `lt ps >&-`
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open as long as we run
     try:
         result = _invoke(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()

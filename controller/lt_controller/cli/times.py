@@ -8,7 +8,7 @@ from lt_agent.protocol.errors import LtError
 
 
 def moment(text: str | None) -> datetime | None:
-    """`2026-11-21`, `2026-11-21T08:00` (local time), or `2d`, `12h` ago. Raises LtError `bad_time`."""
+    """`2026-11-21`, `2026-11-21T08:00` (local time), or `2d`, `12h` ago. Raises LtError `bad_moment`."""
     from ..client.chain import moment as read
     from .common import seconds
 

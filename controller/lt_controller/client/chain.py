@@ -119,13 +119,13 @@ def _told(value: Any) -> Any:
 
 
 def moment(text: str, seconds: float | None) -> datetime:
-    """`2026-11-21` or `2026-11-21T08:00`, local time unless a zone is given, or `seconds` ago. Raises `bad_time`."""
+    """`2026-11-21` or `2026-11-21T08:00`, local time unless a zone is given, or `seconds` ago. Raises `bad_moment`."""
     if seconds is not None:
         return datetime.now(timezone.utc) - timedelta(seconds=seconds)
     try:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
-        raise LtError("bad_time", value=text) from None
+        raise LtError("bad_moment", value=text) from None
 
 
 def _act(row: Any) -> Act:

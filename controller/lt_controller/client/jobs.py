@@ -230,7 +230,7 @@ class JobCalls(Connected):
         for name in names or ():
             found = [c for c in queries.checkpoints(self._db, job.id) if c.name == name]
             if not found:
-                known = [c.name for c in queries.checkpoints(self._db, job.id)]
+                known = list(dict.fromkeys(c.name for c in queries.checkpoints(self._db, job.id)))
                 raise LtError("no_such_checkpoint", job=job.name, name=name, known=known)
             if not any(c.host_state == "present" or c.pull_state == "pulled" for c in found):
                 raise LtError("checkpoint_gone", job=job.name, name=name)

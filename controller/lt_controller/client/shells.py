@@ -68,11 +68,16 @@ class ShellCalls(JobCalls):
     def place(self, ref: str) -> tuple[str, Job | None]:
         """Which host is meant by the name of a host or of a job; a host wins over a job of the same name.
 
-        Raises LtError `no_such_job`, `ambiguous_job`, `job_not_there`.
+        Raises LtError `no_such_place`, `ambiguous_job`, `job_not_there`.
         """
         if self.has_host(ref):
             return ref, None
-        job = self._job_on_a_host(ref)
+        try:
+            job = self._job_on_a_host(ref)
+        except LtError as error:
+            if error.code != "no_such_job":
+                raise
+            raise LtError("no_such_place", ref=ref) from None
         return job.host, job
 
     def _job_on_a_host(self, ref: str) -> Job:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import socket
 import struct
 import subprocess
@@ -21,6 +22,7 @@ LOG_LIMIT = 4 << 20  # bytes; a larger log of the controller is put aside when t
 LONGEST_PAUSE = 0.2  # seconds between two looks whether it answers
 START_SECONDS = 60.0  # a cold disk, a busy machine and one that is still leaving; a warm start takes half a second
 _LINE_LIMIT = 32 << 20
+_LITTLE = 128 << 10  # bytes free, below which SQLite and a log can't begin
 JOB_VARIABLES = frozenset({"LT_JOB", "LT_ATTEMPT", "LT_OUT", "LT_METRICS"})
 
 
@@ -110,6 +112,7 @@ def ensure(home: Home) -> None:
     if _answers(home):
         return
     _check_database(home)
+    _check_disk(home)
     raise LtError("controller_start_failed", log=str(home.controller_log), tail=_tail(home))
 
 
@@ -123,6 +126,13 @@ def _check_database(home: Home) -> None:
         why = find_damage(home.database)
         if why is not None:
             raise LtError("database_damaged", path=str(home.database), why=why)
+
+
+def _check_disk(home: Home) -> None:
+    """Raises LtError `disk_full` where that is why no controller starts: it could not even write a log."""
+    free = shutil.disk_usage(home.path).free
+    if free < _LITTLE:
+        raise LtError("disk_full", where="laptop", path=str(home.path), free=free)
 
 
 def _start(home: Home) -> subprocess.Popen[bytes]:

@@ -71,7 +71,7 @@ def _table(lang: str) -> Mapping[str, str]:
     if lang != "zh":
         return {}
     found: dict[str, str] = {}
-    for topic in ("recipe_problems", "pipeline_problems", "sweep_problems"):
+    for topic in ("recipe_problems", "recipe_refused", "pipeline_problems", "sweep_problems"):
         found |= import_module(f".chinese.{topic}", __package__).SENTENCES
     return found
 

@@ -95,6 +95,11 @@ def test_a_closed_pipe_is_no_error(store: Store, environment: dict[str, str]) ->
     assert process.stderr.read() == b""
 
 
+def test_without_a_stdout_it_does_its_work(environment: dict[str, str]) -> None:
+    done = subprocess.run(["/bin/sh", "-c", '"$0" ps >&-', str(LT)], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_raw_gives_the_bytes_as_they_are(store: Store, environment: dict[str, str]) -> None:
     data = bytes(range(256)) * 10
     store.log(store.job("j", "succeeded"), data)

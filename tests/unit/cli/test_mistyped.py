@@ -22,6 +22,21 @@ def test_ps_of_a_host_that_is_not_there_names_the_near_one(lt: Lt, store: Store)
     assert lt("ps", "--host", "gpubox").code == 0
 
 
+def test_a_place_may_be_a_host_or_a_job(lt: Lt, store: Store) -> None:
+    assert "no host and no job gpubox" in lt("ssh", "gpubox", code=4).err
+    assert "no host and no job gpubox" in lt("forward", "gpubox", "6006", code=4).err
+
+
+def test_a_moment_is_told_with_all_its_forms(lt: Lt) -> None:
+    assert "2026-11-21T08:00" in lt("cost", "--since", "foo", code=2).err
+
+
+def test_what_people_type_first_is_answered_with_the_key(lt: Lt) -> None:
+    known = {"lr=1e-4": "learning_rate", "train.epochs=1": "num_train_epochs", "cutoff_len=9": "max_length"}
+    for typed, key in known.items():
+        assert key in lt("submit", "local", "tiny-sft", typed, code=2).err
+
+
 def test_an_unknown_recipe_is_answered_with_a_few_names(lt: Lt, store: Store) -> None:
     said = lt("recipe", "show", "sft-loar", code=2).err
     assert "did you mean sft-lora" in said and len(said) < 400

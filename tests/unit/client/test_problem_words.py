@@ -14,6 +14,7 @@ import lt_recipes
 from lt_controller.wording.chinese.pipeline_problems import SENTENCES as PIPELINES
 from lt_controller.wording.chinese.recipe_problems import SENTENCES
 from lt_controller.wording.problems import problem_text, sentence, told
+from lt_recipes.refused import REFUSED
 
 PACKAGE = Path(lt_recipes.__file__).parent
 FILES = ["validation.py", "loading.py", "paths.py", "overrides.py", "extending.py", "dataset_check.py", "data_files.py"]
@@ -76,6 +77,11 @@ def test_both_sides_speak_of_the_same_values() -> None:
 def test_values_keep_their_place(english: str, chinese: str) -> None:
     assert sentence(english, "zh") == chinese
     assert sentence(english, "en") == english
+
+
+def test_what_a_recipe_does_not_take_is_told_in_chinese() -> None:
+    told = {text for block in REFUSED.values() for pair in block.values() for text in pair}
+    assert [text for text in sorted(told) if not translated(text)] == []
 
 
 def test_a_problem_keeps_its_file_line_and_key() -> None:

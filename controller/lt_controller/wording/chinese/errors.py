@@ -83,6 +83,7 @@ ERRORS: dict[str, tuple[str, str]] = {
         "指定它的 config.json：lt estimate RECIPE --config FILE",
     ),
     "bad_time": ("{value} 不是时间长度。", "写成 90s、30m 或 12h"),
+    "bad_moment": ("{value} 不是时间。", "写日期、时刻或多久以前：2026-11-21、2026-11-21T08:00、2d、12h"),
     "raw_to_terminal": ("--raw 会原样输出日志字节，而终端会执行其中的控制序列。", "lt logs {job} --raw > FILE"),
     # 主机
     "no_such_host": ("没有主机 {host}[；相近的有：{near}]。", "lt host ls 列出主机；lt host add 添加主机"),
@@ -110,6 +111,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "no_such_setting": ("主机没有设置项 {key}[；相近的有：{near}]。", "lt host show {host} 列出设置"),
     "nothing_to_change": ("没有指定要修改 {host} 的什么。", "lt host edit --help"),
+    "root_not_ours": (
+        "{host} 上的 {root} 属于别的用户，对方可以把 lt 的程序换成自己的。",
+        "lt host edit {host} --root DIR 指定一个你自己的文件夹",
+    ),
     "host_never_probed": ("还不了解 {host}。", "lt host check {host}"),
     "host_unreachable": (
         "无法连接主机 {host}[（{address}）][：{why}][（{detail}）]。",
@@ -225,7 +230,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "sshd_failed": ("私有 sshd 没有启动[：{log}]。", "lt doctor"),
     "demo_needs_training": (
         "在本机训练需要 {missing}，而 {python} 没有。",
-        "pip install 'labtrain[train]'，或 make demo",
+        "pip install 'labtrain[train]'（Python 3.11 或更新），或 make demo",
     ),
     "demo_no_answer": ("训练好的模型没有回答[：{why}]。", "lt logs {job}"),
 }

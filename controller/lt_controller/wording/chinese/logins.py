@@ -33,6 +33,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "bad_port": ("{value} 不是端口。", "写成 PORT 或 PORT:LOCALPORT，例如 6006 或 6006:16006"),
     "forward_failed": ("ssh 无法从 {host} 转发端口[（退出码 {exit}）]。", "lt host check {host}"),
     "forward_ended": ("与 {host} 的连接已断开，转发的端口随之关闭。", "请重新输入该命令"),
+    "no_such_place": ("没有名为 {ref} 的主机或任务。", "lt host ls 列出主机，lt ps -a 列出任务"),
     "job_not_there": ("任务 {job} 在主机上还没有文件夹：它的状态是 {state}。", "lt show {job}"),
 }
 

@@ -232,4 +232,11 @@ SENTENCES: dict[str, str] = {
         "{} 像是机密；配方会原样保存和发送，请不要写在里面"
     ),
     "bf16 and fp16 are two ways of one thing: choose one": "bf16 与 fp16 是同一件事的两种做法，请选一个",
+    "columns: rewards can't be called with {}: give it another name": "columns：奖励函数不能用 {} 作参数：请换一个名字",
+    "model.adapter and adapter.path name two adapters: leave one out": (
+        "model.adapter 与 adapter.path 指了两个适配器：请去掉一个"
+    ),
+    "train.assistant_only_loss: rows of type text have no turns: write null": (
+        "train.assistant_only_loss：类型 text 的样本没有对话轮次：请写 null"
+    ),
 }

@@ -102,6 +102,10 @@ ERRORS: dict[str, tuple[str, str]] = {
         "name its config.json: lt estimate RECIPE --config FILE",
     ),
     "bad_time": ("{value} is no length of time.", "write it like 90s, 30m or 12h"),
+    "bad_moment": (
+        "{value} is no time.",
+        "write a date, a time or how long ago: 2026-11-21, 2026-11-21T08:00, 2d, 12h",
+    ),
     "raw_to_terminal": (
         "--raw passes the log's bytes on as they are, and this is a terminal, which would act on them.",
         "lt logs {job} --raw > FILE",
@@ -135,6 +139,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     ),
     "no_such_setting": ("A host has no setting {key}[; near it: {near}].", "lt host show {host} lists them"),
     "nothing_to_change": ("Nothing to change on {host} was named.", "lt host edit --help"),
+    "root_not_ours": (
+        "{root} on {host} belongs to another user, who could put programs in the place of lt's.",
+        "lt host edit {host} --root DIR names a folder of your own",
+    ),
     "host_never_probed": ("Nothing is known of {host} yet.", "lt host check {host}"),
     "host_unreachable": (
         "Host {host}[ ({address})] can't be reached[: {why}][ ({detail})].",
@@ -287,7 +295,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "sshd_failed": ("The private sshd did not start[: {log}].", "lt doctor"),
     "demo_needs_training": (
         "Training on this machine needs {missing}, which {python} does not have.",
-        "pip install 'labtrain[train]', or: make demo",
+        "pip install 'labtrain[train]' (Python 3.11 or newer), or: make demo",
     ),
     "demo_no_answer": ("The trained model gave no answer[: {why}].", "lt logs {job}"),
 }

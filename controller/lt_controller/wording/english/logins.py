@@ -39,6 +39,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "bad_port": ("{value} is no port.", "write PORT or PORT:LOCALPORT, like 6006 or 6006:16006"),
     "forward_failed": ("ssh could not forward the port from {host}[ (exit code {exit})].", "lt host check {host}"),
     "forward_ended": ("The connection to {host} has ended, and the forwarded port with it.", "type it again"),
+    "no_such_place": ("There is no host and no job {ref}.", "lt host ls lists the hosts, lt ps -a the jobs"),
     "job_not_there": ("Job {job} has no folder on a host yet: it is {state}.", "lt show {job}"),
 }
 
