@@ -145,6 +145,25 @@ def test_a_job_passes_one_that_waits_for_what_it_cannot_use() -> None:
     assert verdicts[1].gpus == ("a",) and verdicts[2].gpus == ()
 
 
+def test_a_date_to_come_counts_as_now() -> None:
+    """A clock that is ahead, or was, must not keep a job behind all that comes in the meantime."""
+    ahead = wish("a", arrived=NOW + 10 * DAY, priority=1)
+    assert order([wish("b", arrived=NOW), ahead], NOW)[0] == ahead
+
+
+def test_cores_that_a_job_waits_for_are_kept_for_it() -> None:
+    large = wish("0", gpus=1, gpu_memory=80 * GIB, cpus=8)
+    free = replace(all_free(FOUR), cpus=4)
+    assert [v.code for v in decide([large, wish("1", gpus=1, cpus=1)], FOUR, free, NOW)] == ["cpus", "turn"]
+    assert decide([large, wish("1", gpus=1)], FOUR, free, NOW)[1].starts
+
+
+def test_a_gpu_that_nobody_uses_is_given_before_one_that_is_shared() -> None:
+    two = Machine(slots=4, gpus={"a": 0, "b": 0}, shares=2)
+    (verdict,) = decide([wish("0", gpus=1)], two, replace(all_free(two), gpus={"a": 1, "b": 2}), NOW)
+    assert verdict.gpus == ("b",)
+
+
 def test_small_jobs_get_the_small_gpus() -> None:
     line = [wish("0", gpus=1), wish("1", gpus=1, gpu_memory=80 * GIB)]
     assert [v.gpus for v in decide(line, FOUR, all_free(FOUR), NOW)] == [("a",), ("b",)]

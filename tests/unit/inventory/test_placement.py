@@ -19,7 +19,7 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=timezone.utc)
 GIB = 1 << 30
 
 
-def facts(gpus: int = 1, memory: int = 24, used: int = 0, disk: int = 500) -> Facts:
+def facts(gpus: int = 1, memory: int = 24, used: int = 0, disk: int = 500, util: int = 0) -> Facts:
     return Facts.of(
         {
             "gpus": [
@@ -30,7 +30,7 @@ def facts(gpus: int = 1, memory: int = 24, used: int = 0, disk: int = 500) -> Fa
                     "memory_total": memory * GIB,
                     "memory_free": (memory - used) * GIB,
                     "driver": "570.1",
-                    "util": 0,
+                    "util": util,
                 }
                 for n in range(gpus)
             ],
@@ -60,8 +60,36 @@ def test_of_two_free_hosts_the_cheaper_hour_wins_then_the_data_then_the_smaller_
     assert names(Need(gpus=1), box("a"), box("b", has_env=True)) == ["b", "a"]
 
 
-def test_a_gpu_that_somebody_else_fills_is_not_free() -> None:
-    assert names(Need(gpus=1), box("a", seen=facts(used=20)), box("b", price=9.0)) == ["b", "a"]
+def test_a_line_counts_by_the_places_that_serve_it() -> None:
+    wide = box("wide", seen=facts(gpus=8), taken=8, waiting=4)
+    assert names(Need(gpus=1), box("narrow", taken=1, waiting=1), wide) == ["wide", "narrow"]
+
+
+def test_an_hour_of_unknown_price_comes_after_the_dearest() -> None:
+    assert names(Need(gpus=1), box("a"), box("b", price=90.0)) == ["b", "a"]
+
+
+def test_what_else_is_equal_goes_to_the_longer_lease_and_first_to_a_host_without_an_end() -> None:
+    ends = {"a": NOW + timedelta(hours=10), "b": NOW + timedelta(hours=20), "c": None}
+    assert names(Need(gpus=1), *(box(name, until=until) for name, until in ends.items())) == ["c", "b", "a"]
+
+
+def test_a_gpu_that_somebody_else_uses_is_not_free() -> None:
+    for taken in (facts(used=20), facts(util=90)):
+        assert names(Need(gpus=1), box("a", seen=taken), box("b", price=9.0)) == ["b", "a"]
+
+
+def test_a_gpu_that_is_busy_with_our_own_job_is_counted_once() -> None:
+    seen = facts(gpus=4)
+    seen = replace(seen, gpus=(replace(seen.gpus[0], memory_free=0), *seen.gpus[1:]))
+    assert rank(Need(gpus=3), [box("a", seen=seen, taken=1)], NOW)[0].at_once
+    assert not rank(Need(gpus=4), [box("a", seen=seen, taken=0)], NOW)[0].at_once
+
+
+def test_what_is_yet_to_be_sent_needs_room_as_well() -> None:
+    full = box("a", seen=facts(disk=10), to_send=6 * GIB)
+    assert rank(Need(disk=4 * GIB), [full], NOW)[0].fits
+    assert rank(Need(disk=5 * GIB), [full], NOW)[0].passed_over == "disk_too_small"
 
 
 @pytest.mark.parametrize(

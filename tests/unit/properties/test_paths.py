@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lt_agent.protocol.errors import LtError
@@ -47,6 +47,9 @@ def test_a_checkpoints_name_is_one_plain_word(name: str) -> None:
 
 
 @given(PATHS, PATHS)
+@example("..", "x")
+@example("x", "..")
+@example("x", "a\0b")
 @settings(STEADY)
 def test_a_snapshot_lies_under_the_root_whatever_it_is_called(name: str, digest: str) -> None:
     root = HostRoot("/data/lt")
@@ -56,6 +59,7 @@ def test_a_snapshot_lies_under_the_root_whatever_it_is_called(name: str, digest:
         return
     for path in found:
         assert os.path.normpath(path).startswith(f"/data/lt/data/{name}/")
+        assert "\0" not in str(path)
 
 
 @given(st.text(max_size=30), st.integers(-3, 3))

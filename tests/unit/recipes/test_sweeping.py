@@ -13,6 +13,7 @@ from lt_recipes.problems import RecipeError
 from lt_recipes.schema.command import CommandRecipe
 from lt_recipes.schema.sweep import SpaceSection, SweepSection
 from lt_recipes.sweeping import Sweep, load_sweep, trial_command
+from lt_recipes.sweeping.expansion import flattened
 from lt_recipes.yaml_source import parse_value
 
 DOCS = Path(__file__).parents[3] / "docs"
@@ -223,3 +224,8 @@ def test_every_key_is_documented_by_a_line_to_paste(block: str) -> None:
         if key == "trials":
             beside = {"search": {"seed": {"choice": [1]}}, "metric": "loss"}
         MODELS[block].model_validate({**beside, **value})
+
+
+def test_a_block_of_a_sweep_with_nothing_in_it_is_not_passed_over() -> None:
+    block = {"train": {}, "model": {"name": [1, 2]}}
+    assert flattened(block, lambda value: isinstance(value, list)) == {("train",): {}, ("model", "name"): [1, 2]}

@@ -226,6 +226,19 @@ def test_a_retired_host_leaves_stops_of_what_goes_on_and_requests_of_other_hosts
     assert intents.hosts_asked(db) == {"b"}
 
 
+def test_a_host_is_asked_until_each_attempt_that_was_given_up_on_it_is_stopped(db: sqlite3.Connection) -> None:
+    job, other = submit(db), submit(db)
+    db.execute("INSERT INTO attempts (job_id, attempt, host, state) VALUES (?, 2, 'a', 'running')", (job,))
+    relocations.retire(db, "a")
+    db.execute("UPDATE attempts SET fenced=1 WHERE job_id=?", (job,))
+    relocations.fence_done(db, "a", job, 1)
+    assert sorted(relocations.fenced_on(db, "a")) == sorted([(job, 2), (other, 1)])
+    assert relocations.fenced_on(db, "b") == [] and relocations.fences_asked(db, "a")
+    relocations.fence_done(db, "a", job, 2)
+    relocations.fence_done(db, "a", other, 1)
+    assert relocations.fenced_on(db, "a") == [] and not relocations.fences_asked(db, "a")
+
+
 @pytest.mark.parametrize(("kind", "looks"), [("priority", True), ("pull", True), ("remove", False), ("pause", False)])
 def test_a_job_between_two_hosts_waits_only_for_requests_that_end_its_looking(
     db: sqlite3.Connection, kind: str, looks: bool
