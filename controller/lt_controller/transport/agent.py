@@ -12,22 +12,43 @@ from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.frames import MAGIC, MAX_NOISE
 from lt_agent.protocol.ulid import new_ulid
 
-from .base import Bulk, Duplex, Transport
+from .base import Bulk, Completed, Duplex, Transport
 from .bundle import AgentBundle
 from .dial import unreachable
 from .remote import script
 from .rsync import RsyncBulk
 
 _MISSING = b"\nLT-NO-AGENT-1\n"
+_FOREIGN = b"\nLT-NOT-OURS-1\n"
+# $1 root. Whose folder it is could put programs of his own in the place of ours, and its name may be easy to guess: on
+# a shared data disk another user may have made it first. Who is root is not asked, for a rented box's disk may belong
+# to anybody; nor is a file system that gives every new folder another owner (NFS that squashes).
+_OURS = r"""
+if [ -e "$1" ] && [ ! -O "$1" ] && [ "$(id -u)" != 0 ]; then
+    new=$1/.lt-own-$$
+    if ! mkdir -- "$new" 2>/dev/null || [ -O "$new" ]; then
+        rmdir -- "$new" 2>/dev/null; printf '\nLT-NOT-OURS-1\n'; exit 91
+    fi
+    rmdir -- "$new"
+fi
+"""
 # $1 root, $2 digest, $3 python, $4 lease folder or nothing
-_START = r"""
+_START = (
+    _OURS
+    + r"""
 agent=$1/agents/$2
 if [ ! -e "$agent/.complete" ]; then printf '\nLT-NO-AGENT-1\n'; exit 90; fi
 if [ -n "$4" ]; then exec "$3" -E -s -S "$agent" bridge --root "$1" --lease-dir "$4"; fi
 exec "$3" -E -s -S "$agent" bridge --root "$1"
 """
+)
 # $1 root, $2 the staging folder's name
-_PREPARE = 'umask 077; mkdir -p -- "$1/agents/$2"'
+_PREPARE = f"""
+umask 077
+mkdir -p -- "$1/agents/$2" || exit 1
+{_OURS}
+[ ! -O "$1" ] || chmod go-w -- "$1"
+"""
 # $1 root, $2 the staging folder's name, $3 digest. Of two at once, the one whose rename fails has nothing to add:
 # the same digest is the same bytes. Staging folders a day old are leftovers of pushes that were cut off.
 _FINISH = r"""
@@ -58,8 +79,11 @@ def push_agent(transport: Transport, bulk: Bulk, facts: Mapping[str, Any], bundl
     """
     root, python = str(facts["root"]), python_of(facts, transport.name)
     staging = f".{bundle.digest}.{new_ulid()}.part"
+    prepared = transport.run(script(_PREPARE, root, staging), timeout=120)
+    if _FOREIGN in prepared.stdout:
+        raise LtError("root_not_ours", host=transport.name, root=root)
+    _check(transport, prepared)
     if isinstance(bulk, RsyncBulk):
-        _checked(transport, script(_PREPARE, root, staging))
         bulk.push(bundle.folder, bundle.files(), f"{root}/agents/{staging}")
     else:
         _checked(transport, [python, "-E", "-s", "-S", "-c", _UNPACK, f"{root}/agents/{staging}"], _tar(bundle))
@@ -101,6 +125,8 @@ def open_bridge(
         while MAGIC not in begun:
             data = stream.recv(65536)
             begun += data
+            if _FOREIGN in begun:
+                raise LtError("root_not_ours", host=transport.name, root=root)
             if _MISSING in begun:
                 raise LtError("agent_missing", host=transport.name, digest=bundle.digest)
             if not data or len(begun) > MAX_NOISE:
@@ -168,7 +194,10 @@ def _not_started(stream: Duplex, transport: Transport, begun: bytes, *, timeout:
 
 
 def _checked(transport: Transport, argv: list[str], input: bytes = b"") -> None:
-    done = transport.run(argv, input=input, timeout=120)
+    _check(transport, transport.run(argv, input=input, timeout=120))
+
+
+def _check(transport: Transport, done: Completed) -> None:
     if done.exit != 0:
         detail = done.stderr[-500:].decode("utf-8", "replace")
         raise LtError("agent_not_pushed", host=transport.name, exit=done.exit, detail=detail)
