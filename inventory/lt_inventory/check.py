@@ -51,6 +51,7 @@ def check(facts: Mapping[str, Any] | Facts, host: Host, now: datetime | None = N
     moment = now or datetime.now(timezone.utc)
     return [
         *found,
+        *_own_python(seen, host),
         _gpu(seen),
         *_busy_gpus(seen),
         _torch(seen, host),
@@ -96,6 +97,26 @@ def _python(facts: Facts) -> Check:
         return Check("python", BAD, f"no Python that the agent can run on{old}", how, "no_python")
     version = ".".join(map(str, facts.python.version))
     return Check("python", OK, f"{version} ({facts.python.path})", code="python", params={"version": version})
+
+
+def _own_python(facts: Facts, host: Host) -> list[Check]:
+    """The interpreter that the inventory names, where the last look found none there: every job would fail."""
+    wanted = host.python or ""
+    # A name is looked up there, and a version manager's shim leads to another path.
+    if not wanted.startswith(("/", "~/")) or "/shims/" in wanted:
+        return []
+    if any(item.path == wanted or item.path.endswith(wanted.removeprefix("~")) for item in facts.pythons):
+        return []
+    return [
+        Check(
+            "python",
+            WARN,
+            f"{wanted} was not found, or can't be run by {host.user or 'this user'}",
+            "lt host edit HOST --python PATH, or --unset python",
+            "own_python",
+            {"path": wanted},
+        )
+    ]
 
 
 def _system(facts: Facts) -> Check:

@@ -117,3 +117,18 @@ def test_the_python_with_the_most_of_the_field_is_best() -> None:
     none = {**CONDA, "path": "/b", "packages": {}, "version": "3.14.0"}
     best = Facts.of(facts(pythons=[none, bare, CONDA])).best_python
     assert best is not None and best.path == CONDA["path"]
+
+
+@pytest.mark.parametrize(
+    ("python", "told"),
+    [
+        ("/opt/conda/bin/python", False),
+        ("~/conda/bin/python", False),
+        ("/opt/none/bin/python", True),
+        ("~/.pyenv/shims/python", False),
+        ("python3.11", False),
+    ],
+)
+def test_an_interpreter_that_is_not_there_is_told_before_jobs_fail_by_it(python: str, told: bool) -> None:
+    codes = [item.code for item in check(facts(), Host(name="box", address="box", python=python), NOW)]
+    assert ("own_python" in codes) is told

@@ -158,6 +158,7 @@ _CLOCK = "与本机相差 {seconds:.1f} 秒"
 #: `lt host check` 的结论，按代码。
 CHECKS: dict[str, tuple[str, str]] = {
     "no_python": ("没有代理程序可用的 Python 3.9 或更新版本", "{remedy}"),
+    "own_python": ("找不到 {path}，或登录的用户不能运行它", "lt host edit HOST --python PATH，或 --unset python"),
     "not_linux": ("{finding}", "lt 只在 Linux 主机上运行任务"),
     "odd_machine": ("{finding}", "没有对应的 torch 包：请指定带 torch 的 Python"),
     "musl": ("{finding}", "torch 没有 musl 的包：请使用 glibc 镜像"),
