@@ -126,7 +126,7 @@ def _still_there(recorded: Mapping[str, Any]) -> bool:
     where = recorded.get("lease_dir")
     try:
         return isinstance(where, str) and _read(LeaseDir(where)) == recorded.get("machine")
-    except (OSError, ValueError):
+    except (OSError, ValueError, LtError):
         return False
 
 
@@ -172,4 +172,19 @@ def _check_shared(lease: LeaseDir) -> None:
 
 
 def _read(lease: LeaseDir) -> str:
-    return lease.machine.read_text(encoding="ascii").strip()
+    """The id in the folder, which others of a lab may write to: no link is followed and no pipe is waited for.
+
+    Raises FileNotFoundError, LtError `lease_dir_unsafe`.
+    """
+    try:
+        fd = os.open(lease.machine, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise LtError("lease_dir_unsafe", path=str(lease.machine), why=str(error.strerror)) from None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise LtError("lease_dir_unsafe", path=str(lease.machine), why="no file")
+        return os.read(fd, 256).decode("ascii", "replace").strip()
+    finally:
+        os.close(fd)

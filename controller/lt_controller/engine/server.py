@@ -7,6 +7,7 @@ import json
 import os
 import select
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -40,7 +41,8 @@ class Server:
         self._subscribers: set[_Subscriber] = set()
         self._lock = threading.Lock()
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.parent.stat().st_uid != os.getuid():
+        found = path.parent.lstat()  # of a deep home it is a temporary folder, which anybody may have made first
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o022:
             raise LtError("home_unusable", path=str(path.parent), why="it belongs to another user")
         path.unlink(missing_ok=True)
         self._closed = False

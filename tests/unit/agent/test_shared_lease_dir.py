@@ -18,7 +18,7 @@ import pytest
 
 import lt_agent
 from lt_agent import leases, tickets, waiting
-from lt_agent.machine import open_lease_dir
+from lt_agent.machine import machine_id, open_lease_dir
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.paths import LeaseDir
 from lt_agent.start import start
@@ -253,6 +253,16 @@ def test_links_pipes_and_folders_among_the_leases_and_tickets_hang_nobody(shared
 
 
 @needs_root
+def test_a_machine_id_that_is_a_link_or_a_pipe_is_refused(shared: AgentHost, tmp_path: Path) -> None:
+    open_lease_dir(shared.lease)
+    (tmp_path / "private").write_text("a secret of mine")
+    for make in (lambda path: os.symlink(tmp_path / "private", path), os.mkfifo):
+        shared.lease.machine.unlink(missing_ok=True)
+        make(shared.lease.machine)
+        with pytest.raises(LtError, match="lease_dir_unsafe"):
+            machine_id(shared.lease)
+
+
 def test_a_lease_of_another_user_is_respected_and_freed_by_its_death(shared: AgentHost) -> None:
     """With SIGKILL: nobody has time to clean up."""
     hear, tell = os.pipe()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from lt_agent.protocol.errors import LtError
 from lt_controller.engine import server
 from lt_controller.engine.server import Server, somebody_listens
 from support.sshd import short_folder as short_folder
@@ -40,6 +41,20 @@ def test_a_socket_that_a_killed_controller_left_is_taken_over(short_folder: Path
     made = Server(path, lambda request: {})
     assert b'"ok": true' in ask(path)
     made.close()
+
+
+@pytest.mark.parametrize("kind", ["link", "writable"])
+def test_a_folder_that_somebody_else_may_write_to_gets_no_socket(short_folder: Path, kind: str) -> None:
+    (short_folder / "theirs").mkdir(mode=0o700)
+    place = short_folder / "place"
+    if kind == "link":
+        place.symlink_to(short_folder / "theirs")
+    else:
+        place.mkdir()
+        place.chmod(0o777)
+    with pytest.raises(LtError, match="home_unusable"):
+        Server(place / "controller.sock", lambda request: None)
+    assert list((short_folder / "theirs").iterdir()) == []
 
 
 def test_want_of_descriptors_does_not_make_it_deaf(short_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
