@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.harness import Row, bench
 from benchmarks.report import kept_reasons, markdown, show, with_methods
 
-USUAL = ("startup", "submit", "log_latency", "log_volume", "pull", "many_jobs", "queue", "footprint", "tui")
+USUAL = ("startup", "submit", "log_latency", "log_volume", "pull", "many_jobs", "job_cpu", "queue", "footprint", "tui")
 MEASURES = (*USUAL, "scale", "methods")  # every method against TRL by hand takes a quarter of an hour: `--only methods`
 RESULTS = Path(__file__).with_name("results.md")
 SCALE = RESULTS.with_name("scale.md")
