@@ -111,6 +111,8 @@ def _data(recipe: Recipe, key: str, seen: Survey) -> Iterator[Finding]:
     where = f"{key}.path"
     if seen.duplicates:
         yield warning("duplicate_rows", where, count=seen.duplicates, rows=seen.rows)
+    if seen.silent and getattr(recipe.train, "assistant_only_loss", None):
+        yield problem("nothing_said", where, count=seen.silent, rows=seen.rows)
     if seen.same:
         yield warning("same_answers", where, count=seen.same, rows=seen.rows)
     if seen.type == "unpaired_preference":  # one side alone has been trained with, by TRL's page on KTO

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ..data_files import READERS
-from ..dataset_check import MAX_DISTINCT, row_problem
+from ..dataset_check import MAX_DISTINCT, ROLES, row_problem
 
 SAMPLE = 4000
 """Rows whose texts are kept for counting tokens; of larger data a random choice of so many."""
+
+_TALK = {"messages": ("messages", "role"), "sharegpt": ("conversations", "from")}
 
 Sequence = tuple[str, int]
 """One text that the model reads at once, and the turns it is made of (0: no chat template is applied)."""
@@ -30,6 +32,7 @@ class Survey:
     duplicates: int = 0  # rows that stood there before
     sample: list[list[Sequence]] = field(default_factory=list)
     chat: bool = False  # some row is a conversation: a chat template is needed
+    silent: int = 0  # conversations in which the assistant says nothing
     good: int = 0  # of `unpaired_preference`
     bad: int = 0
     same: int = 0  # of `preference`: chosen is rejected
@@ -79,6 +82,10 @@ def _note(found: Survey, row: Mapping[str, Any], columns: Mapping[str, str]) -> 
         found.chat = True
     elif not found.chat:
         found.chat = any(isinstance(value(name), list) for name in ("prompt", "completion", "chosen"))
+    if found.type in _TALK:
+        turns, who = _TALK[found.type]
+        roles = [ROLES.get(turn.get(who)) for turn in value(turns)]
+        found.silent += "assistant" not in roles
     if found.type == "unpaired_preference":
         label = value("label")
         good = label.strip().lower() in ("true", "1") if isinstance(label, str) else bool(label)

@@ -119,6 +119,7 @@ def asked(n: int, answer: Any = None) -> dict[str, Any]:
         ("sft", MANY, ("eval=null", "save=null", "train.per_device_eval_batch_size=2"), "no_eval_data", "warning"),
         ("sft", MANY, ("train.report_to=wandb",), "tracker_not_named", "warning"),
         ("sft", MANY, ("model.torch_dtype=bfloat16",), "updates_lost", "warning"),
+        ("sft", [*MANY, {"messages": [{"role": "user", "content": "a"}]}], (), "nothing_said", "problem"),
         (
             "grpo-lora",
             [asked(n, n) for n in range(99)],

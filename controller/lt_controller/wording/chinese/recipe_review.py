@@ -23,6 +23,10 @@ PHRASES = {
         "{model} 既没有填充 token 也没有结束 token：请设置 train.eos_token，或换一个 model.tokenizer"
     ),
     "review_same_answers": "{rows} 对中有 {count} 对的两个回答完全相同，学不到任何东西",
+    "review_nothing_said": (
+        "{rows} 段对话中有 {count} 段没有助手的发言，而 train.assistant_only_loss 只学习助手的发言："
+        "请去掉这些行，或写 assistant_only_loss: null"
+    ),
     "review_one_sided": "所有回答的标记都是 {there}：KTO 本应有好坏两种回答；请用较低的学习率",
     "review_lopsided": (
         "好回答 {good} 条，坏回答 {bad} 条：KTO 论文建议加权后在 1:1 到 4:3 之间。可设 kto.{name}={value:.2f}"

@@ -26,6 +26,10 @@ PHRASES = {
     "review_same_answers": (
         "in {count} of {rows} pairs both answers are the same, and nothing can be learned from them"
     ),
+    "review_nothing_said": (
+        "in {count} of {rows} conversations the assistant says nothing, and train.assistant_only_loss learns from its "
+        "turns alone: take these rows out, or write assistant_only_loss: null"
+    ),
     "review_one_sided": "all answers are marked {there}: KTO is made for good and bad ones; take a low learning rate",
     "review_lopsided": (
         "{good} good and {bad} bad answers: KTO's paper weighs them to between 1:1 and 4:3. Try kto.{name}={value:.2f}"
@@ -74,9 +78,9 @@ PHRASES = {
     ),
     "review_tf32_gpu": "{gpu} has no TF32: leave tf32 out",
     "review_updates_lost": (
-        "weights of type {dtype} that are trained themselves lose most of what a learning rate below 1e-4 changes: write "
-        "torch_dtype: float32; it computes in 16 bits all the same. Where memory is short: train.optim: adamw_8bit, or an "
-        "adapter"
+        "weights of type {dtype} that are trained themselves lose most of what a learning rate below 1e-4 changes: "
+        "write torch_dtype: float32; it computes in 16 bits all the same. Where memory is short: train.optim: "
+        "adamw_8bit, or an adapter"
     ),
     "review_flash_attention_gpu": "{gpu} does not run FlashAttention 2: write sdpa",
     "review_does_not_fit": (
