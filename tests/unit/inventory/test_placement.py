@@ -76,7 +76,7 @@ def test_what_else_is_equal_goes_to_the_longer_lease_and_first_to_a_host_without
 
 def test_a_gpu_that_somebody_else_uses_is_not_free() -> None:
     for taken in (facts(used=20), facts(util=90)):
-        assert names(Need(gpus=1), box("a", seen=taken), box("b", price=9.0)) == ["b", "a"]
+        assert names(Need(gpus=1), box("a", seen=taken, price=1.0), box("b", price=9.0)) == ["b", "a"]
 
 
 def test_a_gpu_that_is_busy_with_our_own_job_is_counted_once() -> None:
