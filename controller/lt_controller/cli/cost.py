@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PLOT_WIDTH, _PLOT_HEIGHT = 100, 8
 _HOSTS_SHOWN = 3
+_TOLD_FROM = 0.05  # hours; less would be told as 0.0
 
 
 @click.command()
@@ -77,7 +78,7 @@ def cost(
         note(phrase("cost_nothing"))
         return 0
     _table(report)
-    if report.total.unpriced_hours > 0:
+    if report.total.unpriced_hours >= _TOLD_FROM:
         note(phrase("cost_unpriced", hours=f"{report.total.unpriced_hours:.1f}"))
     return 0
 

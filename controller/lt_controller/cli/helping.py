@@ -18,7 +18,7 @@ class HelpFormatter(click.HelpFormatter):
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         """The line that says how the command is typed."""
-        super().write_usage(prog, args, prefix or help_text("Usage:") + " ")
+        super().write_usage(prog, args, prefix or ("Usage: " if language() == "en" else help_text("Usage:")))
 
     def write_heading(self, heading: str) -> None:
         """A heading: Options, Commands, or one of ours."""

@@ -95,6 +95,21 @@ def test_a_closed_pipe_is_no_error(store: Store, environment: dict[str, str]) ->
     assert process.stderr.read() == b""
 
 
+def test_an_interrupt_while_it_is_being_loaded_is_no_traceback(environment: dict[str, str]) -> None:
+    code = """
+import sys
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == "lt_controller.cli.root":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Press())
+from lt_controller.cli import main
+sys.exit(main(["ps"]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (130, b"")
+
+
 def test_without_a_stdout_it_does_its_work(environment: dict[str, str]) -> None:
     done = subprocess.run(["/bin/sh", "-c", '"$0" ps >&-', str(LT)], env=environment, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")

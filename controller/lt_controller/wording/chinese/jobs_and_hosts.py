@@ -108,9 +108,9 @@ WHYS: dict[str, str] = {
     "unreadable": "无法读取",
     "special": "不是普通文件",
     # 停止任务用了什么手段。
-    "request": "按要求保存后结束",
-    "sigterm": "超过宽限后以 SIGTERM 结束",
-    "sigkill": "以 SIGKILL 结束",
+    "request": "收到要求后自行结束",
+    "sigterm": "超过宽限后的 SIGTERM",
+    "sigkill": "SIGKILL",
     "scan": "结束了它遗留的进程",
 }
 

@@ -78,10 +78,10 @@ WHYS: dict[str, str] = {
     "unreadable": "can't be read",
     "special": "no regular file",
     # What it took to stop a job.
-    "request": "by saving, as it was asked to",
-    "sigterm": "by SIGTERM, after its grace",
-    "sigkill": "by SIGKILL",
-    "scan": "by ending what it had left running",
+    "request": "leaving by itself when it was asked",
+    "sigterm": "SIGTERM, after its grace",
+    "sigkill": "SIGKILL",
+    "scan": "ending what it had left running",
 }
 
 #: What to do when `lt host add` failed, by code; "" for all others. The host is not in the inventory then.
