@@ -23,16 +23,18 @@ class HelpScreen(Page):
         """Lines to scroll."""
         yield TopBar()
         with Scroll():
-            yield Lines()
+            text = Lines()
+            text.say(*self._lines())
+            yield text
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Nothing is read from the store."""
-        self.retranslate()
 
     def retranslate(self) -> None:
         """In the language of now."""
-        self.query_one(Lines).say(*self._lines())
+        for text in self.query(Lines):
+            text.say(*self._lines())
         super().retranslate()
 
     def _lines(self) -> list[Line]:

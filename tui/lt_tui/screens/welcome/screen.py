@@ -13,6 +13,7 @@ from ...host_acts import add_host, import_hosts
 from ...i18n import _
 from ...page import Page
 from ...terminal import run_demo
+from ...text import Span
 from ...widgets.bars import KeyBar, Lines, TopBar
 
 _LOGO = (
@@ -39,31 +40,36 @@ class WelcomeScreen(Page):
         """The choices, in the middle."""
         yield TopBar()
         with Middle(), Center(), Vertical(id="box"):
-            yield Lines(id="text")
+            text = Lines(id="text")
+            text.say(*self._lines())
+            yield text
         yield KeyBar()
 
     def on_mount(self) -> None:
         """Nothing is read: there is nothing yet."""
-        self.retranslate()
 
     def retranslate(self) -> None:
         """The text in the language of now."""
+        for text in self.query("#text").results(Lines):
+            text.say(*self._lines())
+        super().retranslate()
+
+    def _lines(self) -> list[tuple[Span, ...]]:
         choices = (
             ("i", _("import hosts from ~/.ssh/config"), _("contacts nobody; what it names becomes a host")),
             ("a", _("add a host you can SSH into"), _("shows its key, logs in once, looks around")),
             ("d", _("run the demo on this machine"), _("a tiny model, trained for real, about a minute")),
         )
-        lines = [((text, "head"),) for text in (_LOGO if glyphs().braille else _PLAIN_LOGO)]
+        lines: list[tuple[Span, ...]] = [((text, "head"),) for text in (_LOGO if glyphs().braille else _PLAIN_LOGO)]
         lines += [
             ((_("Train on any machine you can SSH into."), "bold"),),
             ((_("Nothing is set up yet. Press one key:"), "dim"),),
             (("", ""),),
         ]
         for key, what, note in choices:
-            lines += [((f"  {key}  ", "key bold"), (what, "bold")), ((f"     {note}", "dim"),), (("", ""),)]  # type: ignore[list-item]
+            lines += [((f"  {key}  ", "key bold"), (what, "bold")), ((f"     {note}", "dim"),), (("", ""),)]
         lines.append(((_("enter looks around   ? help   q quits"), "dim"),))
-        self.query_one("#text", Lines).say(*lines)
-        super().retranslate()
+        return lines
 
     def action_add(self) -> None:
         """A new host."""
