@@ -160,9 +160,9 @@ class Book:
 
     def _read(self) -> None:
         found: dict[str, tuple[tuple[int, int], Ticket]] = {}
-        for name in names(self._lease):
+        for name, entry in sorted(_entries(self._lease.tickets).items()):
             try:
-                info = os.stat(self._lease.tickets / name, follow_symlinks=False)
+                info = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
             mark = (info.st_ino, info.st_mtime_ns)
@@ -256,8 +256,13 @@ def _number(value: Any, most: float, least: float = 0.0) -> float:
 
 
 def _names(folder: Path) -> list[str]:
+    return sorted(_entries(folder))
+
+
+def _entries(folder: Path) -> dict[str, os.DirEntry[str]]:
+    """The tickets of a folder by name; a thousand are looked at for each that begins, so by no path of their own."""
     try:
-        found = os.listdir(folder)
+        with os.scandir(folder) as found:
+            return {e.name: e for e in found if e.name.endswith(".json") and not e.name.startswith(".")}
     except OSError:
-        return []
-    return sorted(name for name in found if name.endswith(".json") and not name.startswith("."))
+        return {}
