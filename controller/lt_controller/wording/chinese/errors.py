@@ -59,7 +59,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "folder_too_big": (
         "文件夹 {folder} 有 {files} 个文件，共 {size:size}；随任务发送的上限是 {files_limit} 个文件或"
         " {size_limit:size}。最大的是：",
-        "排除任务不需要的内容：echo '{first}' >> .ltignore；大数据请单独放到主机上，或作为配方的数据集",
+        "排除任务不需要的内容：echo {first} >> .ltignore；大数据请单独放到主机上，或作为配方的数据集",
     ),
     "bad_pattern": ("无法取回 {pattern}：模式必须相对于工作文件夹。", "--pull 'out/**'"),
     "bad_pattern_re": ("{pattern} 不是正则表达式：{why}。", "加引号：--grep 'loss|error'"),

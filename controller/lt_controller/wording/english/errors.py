@@ -74,7 +74,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "folder_too_big": (
         "The folder {folder} has {files} files and {size:size}; more than {files_limit} files or {size_limit:size}"
         " are not sent with a job. The largest:",
-        "leave out what the job needs not: echo '{first}' >> .ltignore; large data goes to the host once, by hand or"
+        "leave out what the job needs not: echo {first} >> .ltignore; large data goes to the host once, by hand or"
         " as a recipe's dataset",
     ),
     "bad_pattern": ("{pattern} can't be pulled: a pattern is relative to the working folder.", "--pull 'out/**'"),
