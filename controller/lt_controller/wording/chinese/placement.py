@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 ERRORS: dict[str, tuple[str, str]] = {
-    "no_host_meant": ("{asked} 没有对应的主机[；现有标签：{labels}]。", "lt host ls 列出全部主机；lt host add 添加主机"),
+    "no_host_meant": (
+        "{asked} 没有对应的主机[；现有标签：{labels}]。",
+        "lt host ls 列出全部主机；lt host add 添加主机",
+    ),
     "no_host_fits": ("{asked} 所指的主机都无法接受此任务。", "lt host ls，或直接指定其中一台"),
     "job_has_begun": ("任务 {job} 已经开始，因此留在原处。", "lt show {job}"),
 }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 ERRORS: dict[str, tuple[str, str]] = {
-    "no_host_meant": ("No host is meant by {asked}[; labels there are: {labels}].", "lt host ls lists the hosts; lt host add adds one"),
+    "no_host_meant": (
+        "No host is meant by {asked}[; labels there are: {labels}].",
+        "lt host ls lists the hosts; lt host add adds one",
+    ),
     "no_host_fits": ("None of the hosts that {asked} stands for can take the job.", "lt host ls, or name one of them"),
     "job_has_begun": ("Job {job} has begun, so it stays where it is.", "lt show {job}"),
 }
