@@ -12,9 +12,10 @@ from typing import Any
 
 import psutil
 import pynvml
+import pytest
 import watchdog
 
-from lt_agent import dispatcher, leases, locks, procs
+from lt_agent import dispatcher, judge, leases, locks, procs
 from lt_agent.protocol.files import read_json
 from lt_agent.protocol.paths import AttemptPaths, HostRoot, LeaseDir
 from lt_agent.protocol.records import JobSpec
@@ -56,8 +57,14 @@ class AgentHost:
         """Starts a job that runs until the file `gate` is there, then the command `then`."""
         return self.start("sh", "-c", 'until [ -e "$0" ]; do sleep 0.02; done; "$@"', str(gate), *then, **fields)
 
-    def dispatch_here(self) -> None:
-        """Starts a dispatcher forked from this process: what a test has patched holds in it and in its supervisors."""
+    def start_here(self, *argv: str, bundle: Path | None = None, **fields: Any) -> AttemptPaths:
+        """As `start`, by a dispatcher forked from this process: what a test has patched holds in it.
+
+        Without a `bundle` of the job's own it holds in the supervisor as well, which is forked in its turn.
+        """
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("lt_agent.start.ensure_dispatcher", lambda *_: None)
+            attempt = self.start(*argv, bundle=bundle or judge.bundle_folder(), **fields)
         pid = os.fork()
         if pid == 0:
             try:
@@ -65,7 +72,7 @@ class AgentHost:
             finally:
                 os._exit(0)
         os.waitpid(pid, 0)  # it has daemonised
-        until(lambda: dispatcher_pid(self.lease), 10, "the dispatcher")
+        return attempt
 
     def spec(self, *argv: str, **fields: Any) -> JobSpec:
         """A command's spec, with small numbers where real ones would be minutes."""

@@ -82,12 +82,7 @@ def test_a_supervisor_that_cannot_begin_is_tried_seldom_then_given_up(
     tries = tmp_path / "tries"
     (broken / "__main__.py").write_text(f"open({str(tries)!r}, 'a').write('x')\n")
     monkeypatch.setattr("lt_agent.dispatcher.MISSES", 2)
-    spec = host.spec("true")
-    with monkeypatch.context() as patch:
-        patch.setattr("lt_agent.start.ensure_dispatcher", lambda *_: None)
-        start(host.root, host.lease, spec, broken)
-    host.dispatch_here()
-    outcome = ended(host.root.attempt(spec.job, 1))
+    outcome = ended(host.start_here("true", bundle=broken))
     assert (outcome["state"], outcome["reason"]) == ("failed", "no_supervisor")
     assert tries.read_text() == "xx"
 

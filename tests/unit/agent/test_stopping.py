@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lt_agent import judge, procs, stopping
+from lt_agent import procs, stopping
 from lt_agent.outcome import keep_reserve
 from lt_agent.protocol.errors import LtError
 from lt_agent.protocol.files import write_json
@@ -100,9 +100,8 @@ def test_a_shell_that_dies_first_leaves_its_python_time_to_save(host: AgentHost)
 
 def test_a_worker_deaf_to_sigterm_is_killed_after_the_grace(host: AgentHost, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lt_agent.stopping.KILL_AFTER", 1.0)
-    host.dispatch_here()
     script = "trap '' TERM; echo ready; while :; do sleep 0.1; done"
-    attempt = host.start("sh", "-c", script, stop_grace=0.5, bundle=judge.bundle_folder())
+    attempt = host.start_here("sh", "-c", script, stop_grace=0.5)
     log_has(attempt, "ready")
     began = time.monotonic()
     request_stop(attempt, "stop")
@@ -164,14 +163,18 @@ def test_a_disk_below_its_floor_stops_the_job_before_it_starts(host: AgentHost) 
     assert (record["state"], record["reason"], record["started_at"]) == ("failed", "disk_full", None)
 
 
-def test_a_disk_that_fills_up_stops_the_job(host: AgentHost) -> None:
-    free = os.statvfs(host.root.path.parent).f_bavail * os.statvfs(host.root.path.parent).f_frsize
-    floor = free - (96 << 20)
-    attempt = host.start("sh", "-c", "dd if=/dev/zero of=big bs=1M count=256 2>/dev/null; sleep 600", disk_floor=floor)
+def test_a_disk_that_fills_up_stops_the_job(host: AgentHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is free is made up: others write to this disk as well, and it is theirs."""
+    full = tmp_path / "full"
+    monkeypatch.setattr("lt_agent.prepare.free_bytes", lambda path: 5 << 20 if full.exists() else 500 << 20)
+    attempt = host.start_here("sleep", "600", disk_floor=10 << 20)
+    running(attempt)
+    full.touch()
     record = ended(attempt)
     assert (record["state"], record["reason"]) == ("failed", "disk_full")
     assert record["killed"][0] == "request"
-    assert events(attempt, "disk_low")
+    (event,) = events(attempt, "disk_low")
+    assert event["params"] == {"free": 5 << 20, "floor": 10 << 20}
 
 
 def test_a_stop_is_written_on_a_full_disk_from_what_was_kept_back(
