@@ -74,6 +74,8 @@ class Dispatch:
         left = found.unfinished
         if found.asks:
             self._recovery.carry_out(found.recovers)
+            for key in self._recovery.take_ended():
+                self._follow(*key)
             self._requests.carry_out(found.requests)
             self._confiding.bring_missing(found.secrets)
             self._stop_given_up(found.fenced)
@@ -82,7 +84,7 @@ class Dispatch:
             if attempt.newest and attempt.state in (states.QUEUED, states.STAGING):
                 self._advance(attempt)
             elif not self._intake.follows(attempt.job, attempt.attempt):
-                self._follow(attempt)
+                self._follow(attempt.job, attempt.attempt)
         return bool(found.recovers or found.requests or left)
 
     def _stop_given_up(self, fenced: Sequence[tuple[str, int]]) -> None:
@@ -203,7 +205,7 @@ class Dispatch:
         if answer.get("followed"):
             passed(StreamStep.ASKED, self._home.path)
         else:
-            self._follow(attempt)
+            self._follow(*key)
         passed(SubmitStep.FOLLOWED, self._home.path)
         return []
 
@@ -234,8 +236,8 @@ class Dispatch:
 
     # Streams
 
-    def _follow(self, attempt: Unfinished) -> None:
-        key = (attempt.job, attempt.attempt)
+    def _follow(self, job: str, attempt: int) -> None:
+        key = (job, attempt)
         which, cursors, known = self._writer.read(_known, *key)
         if not self._intake.follow(*key, which):
             return

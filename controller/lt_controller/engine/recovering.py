@@ -41,6 +41,7 @@ class Recovery:
         self._writer = writer
         self._link = link
         self._over = _Over(link)
+        self._ended: list[tuple[str, int]] = []
         self._others_there = True  # until the host has told: what it showed before may be gone
         self._looked = time.monotonic()
 
@@ -60,6 +61,13 @@ class Recovery:
                 self._writer.run("jobs", intents.failed, intent.id, error)
             else:
                 self._writer.run("jobs", intents.done_with, intent.id, result)
+
+    def take_ended(self) -> list[tuple[str, int]]:
+        """(job, attempt) whose end was known before: what came home may tell of it, and nothing of the checkpoints that
+        had not. Followed once more, the host tells of these; all else is here already. Each is given once.
+        """
+        ended, self._ended = self._ended, []
+        return ended
 
     def note(self, summaries: Any) -> None:
         """Records which of the jobs that a host lists are other laptops'."""
@@ -122,6 +130,8 @@ class Recovery:
         name = self._writer.run("", recovered.free_name, job, wanted, taken)
         # Known before the host is followed: it then tells which of them it has rotated away.
         found = list(at_home(self._home.run(name), job, self._over))
+        ended = set(self._writer.read(recovered.ended_on, self._host, job)) & specs.keys()
+        self._ended += [(job, attempt) for attempt in sorted(ended)]
         fresh = self._writer.run("jobs", recovered.add_job, self._host, self._owner, specs, name)
         passed(RecoverStep.ADDED, self._home.path)
         for attempt, manifest, path in found:

@@ -60,6 +60,12 @@ def add_job(
     return fresh
 
 
+def ended_on(db: sqlite3.Connection, host: str, job: str) -> list[int]:
+    """The job's attempts on the host that have ended as far as is known here, and were not given up."""
+    where = "WHERE job_id=? AND host=? AND exit IS NOT NULL AND fenced=0 ORDER BY attempt"
+    return [row[0] for row in db.execute(f"SELECT attempt FROM attempts {where}", (job, host))]  # noqa: S608
+
+
 def free_name(db: sqlite3.Connection, job: str, wanted: str, taken: Callable[[str], bool]) -> str:
     """The job's name here: the one it has, else `wanted`, with a suffix where another job has that.
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from lt_agent.protocol.records import EnvPlan, JobSpec, to_dict
+from lt_agent.protocol.frames import encode
+from lt_agent.protocol.records import EnvPlan, ExitRecord, JobSpec, to_dict
 from lt_agent.protocol.ulid import new_ulid
 from lt_controller.engine.connect import Connected
 from lt_controller.engine.dispatch import Dispatch
@@ -49,6 +50,8 @@ class Scene:
 
     def _answer(self, request: dict[str, Any]) -> bytes:
         said = self.answers.get(request["op"], {})
+        if isinstance(said, list):
+            return encode({"type": "reply", "id": request["id"], "ok": True, "result": said})
         return refuse(request, said) if isinstance(said, str) else reply(request, **said)
 
     def close(self) -> None:
@@ -107,3 +110,31 @@ def test_a_host_is_asked_to_stop_what_was_given_up_and_then_owes_nothing(scene: 
     [stop] = scene.peer.asked_for("stop")
     assert (stop["job"], stop["attempt"], stop["kind"]) == (scene.job, 1, "stop")
     assert not scene.writer.read(relocations.fences_asked, "local")
+
+
+def test_a_recovered_job_that_had_ended_is_asked_for_the_checkpoints_that_had_not_come_home(scene: Scene) -> None:
+    ended = ExitRecord("succeeded", "done")
+    scene.writer.run("", jobs.end_attempt, scene.job, 1, ended, 0.0)
+    scene.writer.run("", _ask_to_recover)
+    spec = scene.writer.read(jobs.order, scene.job).spec
+    owner = scene.home.owner()
+    seen = {
+        "job": scene.job,
+        "attempt": 1,
+        "name": "j",
+        "owner": owner,
+        "by": "",
+        "kind": "command",
+        "state": "succeeded",
+    }
+    scene.answers = {"records": {scene.job: {"owner": owner, "attempts": {"1": to_dict(spec)}}}, "jobs": [seen]}
+    for _ in range(2):
+        scene.dispatch.pass_once(scene.look())
+    [follow] = scene.peer.asked_for("follow")
+    assert (follow["job"], follow["attempt"], follow["manifests"]) == (scene.job, 1, [])
+    assert scene.row()[0] == "succeeded"
+
+
+def _ask_to_recover(db: Any) -> None:
+    params = json.dumps({"host": "local"})
+    db.execute("INSERT INTO intents (id, kind, job_id, params, created_at) VALUES ('r','recover','',?,'')", (params,))
