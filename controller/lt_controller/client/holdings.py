@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -101,8 +100,8 @@ def _text(item: Mapping[str, Any], key: str) -> str:
 
 def _number(item: Mapping[str, Any], key: str) -> float:
     value = item.get(key)
-    known = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return min(max(0.0, float(value)), 1e18) if known and value is not None else 0.0
+    known = isinstance(value, (int, float)) and not isinstance(value, bool) and value < float("inf")
+    return float(min(max(0, value), 10**18)) if known and value is not None else 0.0  # an integer may be no float
 
 
 def _whole(item: Mapping[str, Any], key: str) -> int:

@@ -19,6 +19,12 @@ def test_what_is_on_the_disk_is_summed_by_kind() -> None:
     assert [item.name for item in found.items or ()] == ["b", "a"]
 
 
+def test_a_number_that_no_float_holds_is_the_largest_there_is() -> None:
+    found = parsed({"processes": [{"pid": 10**400, "memory": float("inf"), "cpu": float("nan"), "age": -5}]}, {})
+    process = found.processes[0]
+    assert (process.pid, process.memory, process.cpu, process.age) == (10**18, 0, 0.0, 0.0)
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -62,6 +62,12 @@ def test_a_right_spec_comes_through_whole() -> None:
         {"created_at": 1e300},
         {"gpus": True},
         {"timeout": -1},
+        {"timeout": 10**400},
+        {"secrets": ["A B"]},
+        {"secrets": "A"},
+        {"retries": "many"},
+        {"inputs": {"a": 1}},
+        {"recipe": {"method": "sft", "deep": json.loads("[" * 100 + "]" * 100)}},
         {"title": "x" * (3 << 20)},
     ],
 )

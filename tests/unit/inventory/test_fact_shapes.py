@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lt_agent.protocol.errors import LtError
@@ -61,6 +61,7 @@ def test_right_facts_come_through_whole() -> None:
 
 
 @given(ANY_FACTS)
+@example({"memory": {"total": 10**400}, "uid": 10**400, "cpu": {"load1": float("nan"), "count": float("inf")}})
 def test_whatever_a_host_says_of_itself_can_be_read(raw: dict[str, Any]) -> None:
     facts = cleaned({**GOOD, **raw})
     json.dumps(facts, allow_nan=False).encode()
