@@ -199,7 +199,7 @@ class _Bridge:
 
         def done(result: Any, error: LtError | None) -> None:
             if error is None:
-                self._operations.after(request, result)
+                attempt(lambda: self._operations.after(request, result))  # what it did not do, the reply does not say
             self._reply(request.get("id"), result, error)
 
         lane, error = attempt(lambda: self._operations.lane_of(request))

@@ -188,7 +188,8 @@ class Dispatch:
             secrets = self._confiding.with_start(order.spec.job, order.spec.secrets)
             follow = {"cursors": cursors, "manifests": manifests}
             spec = to_dict(order.spec)
-            answer = self._link.request("start", spec=spec, needs=_names(needed), follow=follow, **secrets)
+            told = self._link.request("start", spec=spec, needs=_names(needed), follow=follow, **secrets)
+            answer = told if isinstance(told, dict) else {}
         except LtError as error:
             if error.code in TRANSIENT:
                 raise
@@ -279,9 +280,11 @@ def _names(snapshots: Sequence[Snapshot]) -> list[dict[str, str]]:
     return [{"name": snapshot.name, "digest": snapshot.digest} for snapshot in snapshots]
 
 
-def _among(snapshots: Sequence[Snapshot], answer: dict[str, Any]) -> list[Snapshot]:
-    """Those that the host says it lacks."""
-    missing = {(item["name"], item["digest"]) for item in answer["missing"]}
+def _among(snapshots: Sequence[Snapshot], answer: Any) -> list[Snapshot]:
+    """Those that the host says it lacks; what it says else counts for nothing."""
+    said = answer.get("missing") if isinstance(answer, dict) else None
+    items = [item for item in said if isinstance(item, dict)] if isinstance(said, list) else []
+    missing = {(str(item.get("name")), str(item.get("digest"))) for item in items}
     return [snapshot for snapshot in snapshots if (snapshot.name, snapshot.digest) in missing]
 
 
