@@ -190,6 +190,7 @@ class RecoverCalls(Connected):
             capture_output=True,
             text=True,
             env={key: value for key, value in os.environ.items() if key not in JOB_VARIABLES},
+            cwd="/",  # `-m` imports from the folder one stands in first, and that may be a stranger's project
             check=False,
         )
         try:
