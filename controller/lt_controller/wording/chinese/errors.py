@@ -115,10 +115,6 @@ ERRORS: dict[str, tuple[str, str]] = {
         "{host} 上的 {root} 属于别的用户，对方可以把 lt 的程序换成自己的。",
         "lt host edit {host} --root DIR 指定一个你自己的文件夹",
     ),
-    "root_not_ours": (
-        "{host} 上的 {root} 属于别的用户，对方可以把 lt 的程序换成自己的。",
-        "lt host edit {host} --root DIR 指定一个你自己的文件夹",
-    ),
     "host_never_probed": ("还不了解 {host}。", "lt host check {host}"),
     "host_unreachable": (
         "无法连接主机 {host}[（{address}）][：{why}][（{detail}）]。",

@@ -143,10 +143,6 @@ ERRORS: dict[str, tuple[str, str]] = {
         "{root} on {host} belongs to another user, who could put programs in the place of lt's.",
         "lt host edit {host} --root DIR names a folder of your own",
     ),
-    "root_not_ours": (
-        "{root} on {host} belongs to another user, who could put programs in the place of lt's.",
-        "lt host edit {host} --root DIR names a folder of your own",
-    ),
     "host_never_probed": ("Nothing is known of {host} yet.", "lt host check {host}"),
     "host_unreachable": (
         "Host {host}[ ({address})] can't be reached[: {why}][ ({detail})].",
