@@ -21,6 +21,7 @@ from .offline import check_removable, settle_here
 from .steps import AskStep, ResumeStep, StopStep, passed
 
 DELETING = frozenset({"remove", "clear"})  # of a million files: a stop of another job must not wait for that
+MOST_NAMED = 20  # checkpoints in an error
 PATIENCE = 24 * 3600.0  # seconds; the end of the link ends the wait before
 
 
@@ -144,6 +145,8 @@ class Requests:
             self._writer.run("jobs", jobs.remove, job.id)
             return
         self._writer.run("", check_removable, intent)
+        if not intent.params.get("discard"):
+            self._check_known(job)
         self._link.request("remove", timeout=PATIENCE, job=job.id)
         passed(AskStep.REMOVE, self._home)
         self._writer.run("jobs", jobs.remove, job.id)
@@ -155,9 +158,24 @@ class Requests:
         away = self._writer.run("", checkpoints.not_home, job.id)
         if away:
             raise LtError("not_yet_home", job=job.name, checkpoints=away)
+        self._check_known(job)
         self._link.request("remove", timeout=PATIENCE, job=job.id)
         passed(AskStep.CLEAR, self._home)
         self._writer.run("checkpoints", checkpoints.cleared, job.id)
+
+    def _check_known(self, job: jobs.Brief) -> None:
+        """Raises LtError `not_yet_home` if the host has checkpoints of the job that are not known here: after the
+        database was rebuilt from what came home, say, or where their list can't be read.
+        """
+        told = self._link.request("jobs")
+        away: list[str] = []
+        for seen in told if isinstance(told, list) else ():
+            attempt, names = (seen.get("attempt"), seen.get("manifests")) if isinstance(seen, dict) else (None, None)
+            if isinstance(attempt, int) and isinstance(names, list) and seen.get("job") == job.id:
+                known = self._writer.read(checkpoints.names, job.id, attempt)
+                away += [str(name) for name in names if name not in known]
+        if away:
+            raise LtError("not_yet_home", job=job.name, checkpoints=away[:MOST_NAMED])
 
     def _is_gone(self, job: str) -> bool:
         """Whether the host has no folder of the job and, by a look at every process, nothing of it that runs.

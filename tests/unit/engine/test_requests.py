@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from lt_agent.protocol.errors import LtError
+from lt_agent.protocol.frames import encode
 from lt_controller.engine.requests import Requests
 from lt_controller.store import intents
 from lt_controller.store.writer import Writer
@@ -78,6 +79,33 @@ def test_a_deletion_that_the_link_cuts_short_is_asked_for_again(scene: Scene) ->
     scene.peer.link.close()
     scene.requests.close()
     assert scene.state(deletion) == "pending"
+
+
+@pytest.mark.parametrize("kind", ["remove", "clear"])
+def test_nothing_is_deleted_of_which_the_host_has_more_than_is_known_here(scene: Scene, kind: str) -> None:
+    job = scene.store.job("j", "succeeded")
+    scene.store.checkpoint(job, "checkpoint-1", 1, pull_state="pulled")
+    has = [{"job": job, "attempt": 1, "manifests": ["checkpoint-1"]}, {"job": "another", "manifests": ["x"]}]
+
+    def answer(request: dict[str, Any]) -> bytes:
+        if request["op"] == "jobs":
+            return encode({"type": "reply", "id": request["id"], "ok": True, "result": has})
+        return reply(request)
+
+    peer = Peer(answer)
+    requests = Requests("box", scene.writer, peer.link, scene.store.home.path, print, scene.poked.set)
+    has[0]["manifests"] = ["checkpoint-1", "checkpoint-2"]
+    intent = scene.ask(kind, job)
+    requests.carry_out(scene.pending())
+    until(lambda: scene.state(intent) == "failed", 30, "it is refused")
+    assert "not_yet_home" in scene.store.db.execute("SELECT error FROM intents").fetchone()[0]
+    assert not peer.asked_for("remove")
+    has[0]["manifests"] = ["checkpoint-1"]
+    scene.store.db.execute("UPDATE intents SET state='pending', error=NULL")
+    requests.carry_out(scene.pending())
+    until(lambda: scene.state(intent) == "done", 30, "all of it is at home")
+    peer.link.close()
+    requests.close()
 
 
 @pytest.mark.parametrize("kind", ["stop", "resume", "remove", "pull"])
