@@ -189,7 +189,7 @@ class Operations:
         from ..start import summary
 
         found = []
-        for paths in self._root.attempts():
+        for paths in self._root.attempts(_text(request, "job") or None):
             try:
                 found.append(summary(paths))
             except (LtError, OSError, ValueError):

@@ -167,7 +167,7 @@ class Requests:
         """Raises LtError `not_yet_home` if the host has checkpoints of the job that are not known here: after the
         database was rebuilt from what came home, say, or where their list can't be read.
         """
-        told = self._link.request("jobs")
+        told = self._link.request("jobs", job=job.id)
         away: list[str] = []
         for seen in told if isinstance(told, list) else ():
             attempt, names = (seen.get("attempt"), seen.get("manifests")) if isinstance(seen, dict) else (None, None)

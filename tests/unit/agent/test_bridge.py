@@ -161,6 +161,15 @@ def test_jobs_are_listed_and_unreadable_ones_passed_over(root: HostRoot) -> None
     assert summary["manifests"] == ["checkpoint-1"]
 
 
+def test_a_question_about_one_job_is_answered_for_that_alone(root: HostRoot) -> None:
+    one, _ = make_attempt(root), make_attempt(root)
+    make_manifest(one, "checkpoint-1")
+    with connect(root) as client:
+        [found] = client.ask("jobs", job=one.job)
+        assert (found["job"], found["manifests"]) == (one.job, ["checkpoint-1"])
+        assert client.ask("jobs", job="../..") == []
+
+
 def test_thousands_of_jobs_fit_one_reply(root: HostRoot) -> None:
     value = {"type": "reply", "id": 1, "ok": True, "result": [{"job": new_ulid(), "n": n} for n in range(150_000)]}
     packed = frames.encode(value)
