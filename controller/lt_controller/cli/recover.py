@@ -10,7 +10,7 @@ from lt_agent.protocol.errors import LtError
 
 from ..client import Client
 from ..client.details import Request
-from ..client.recover import Homecoming, OtherJob
+from ..client.homecoming import Homecoming, OtherJob
 from ..wording import phrase, say, state
 from .common import json_option
 from .output import ago, emit_json, emit_table, note
@@ -65,7 +65,7 @@ def recover(host: str | None, from_home: bool, owners: tuple[str, ...], adopt_al
 
 @click.command()
 @click.argument("refs", nargs=-1, required=True, metavar="JOB...")
-@click.option("--host", help="the host it is on, where the name alone may mean several")
+@click.option("--host", metavar="HOST", help="the host it is on, where the name alone may mean several")
 @json_option
 def adopt(refs: tuple[str, ...], host: str | None, as_json: bool) -> int:
     """Take over JOB from another laptop: it is followed, pulled and stopped from here, and the other one is told.

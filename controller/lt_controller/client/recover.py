@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
 import json
-import socket as network
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lt_agent.protocol.errors import LtError, error_from_dict
@@ -20,45 +16,7 @@ from .database import load, when
 
 if TYPE_CHECKING:
     from .details import Request
-
-
-@dataclass(frozen=True)
-class OtherJob:
-    """Another laptop's job on one of our hosts, as it was `seen_at`. It is shown, and otherwise left alone."""
-
-    id: str
-    name: str
-    host: str
-    owner: str  # the id of its LT_HOME
-    by: str  # its person, user@laptop
-    kind: str
-    state: str
-    reason: str | None
-    attempt: int
-    seen_at: datetime | None
-
-
-@dataclass(frozen=True)
-class Homecoming:
-    """What was read from the files at home. `aside` is where a damaged database went; `bad` are (path, why)."""
-
-    jobs: int = 0
-    fresh: int = 0  # of them new to the database
-    checkpoints: int = 0  # at home, each hash as it should be
-    sweeps: int = 0  # new to the database, and at rest
-    pipelines: int = 0
-    aside: str | None = None
-    bad: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """What a host had: `found` jobs of ours, `fresh` (ids) new here, `others` of other laptops; `wrong` was refused."""
-
-    found: int = 0
-    fresh: tuple[str, ...] = ()
-    others: int = 0
-    wrong: tuple[dict[str, Any], ...] = field(default=())
+    from .homecoming import Homecoming, OtherJob, Recovered
 
 
 class RecoverCalls(Connected):
@@ -120,6 +78,8 @@ class RecoverCalls(Connected):
 
     def recovered(self, request: Request) -> Recovered:
         """What came of a request of `recover` or `adopt` that is done."""
+        from .homecoming import Recovered
+
         row = self._db.row("SELECT params FROM intents WHERE id=?", (request.id,))
         value = (load(row["params"]) or {}).get("result") if row is not None else None
         if not isinstance(value, dict):
@@ -128,6 +88,8 @@ class RecoverCalls(Connected):
 
     def other_jobs(self, host: str | None = None) -> list[OtherJob]:
         """Other laptops' jobs on our hosts, as each host told when it was last connected; oldest first."""
+        from .homecoming import OtherJob
+
         rows = self._db.rows("SELECT * FROM other_jobs WHERE ?1 IS NULL OR host=?1 ORDER BY id", (host,))
         return [
             OtherJob(
@@ -146,7 +108,9 @@ class RecoverCalls(Connected):
         ]
 
     def _recover(self, host: str, params: dict[str, Any]) -> Request:
-        whence = f"{getpass.getuser()}@{network.gethostname()}"
+        import socket
+
+        whence = f"{person()}@{socket.gethostname()}"
         return self._ask("recover", "", {"host": host, "from": whence, "by": person(), **params}, host=host)
 
     def _known_host(self, host: str) -> None:
@@ -178,6 +142,7 @@ class RecoverCalls(Connected):
         import subprocess
 
         from .client import Client
+        from .homecoming import Homecoming
         from .socket import JOB_VARIABLES
 
         assert isinstance(self, Client)
