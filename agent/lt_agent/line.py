@@ -194,13 +194,9 @@ class _Left:
         return tuple(gpus)
 
     def keep(self, wish: Wish) -> None:
-        """Leaves to those behind it nothing that it could use."""
-        if self._machine.slots_for(wish):
-            self._slots = 0
-        if wish.gpus:
-            self._gpus = {gpu: count for gpu, count in self._gpus.items() if not self._suits(gpu, wish)}
-        if wish.cpus:
-            self._cpus = 0
+        """Leaves to those behind it nothing that it needs: what there is of what is short, its part of the rest."""
+        self.take(wish)
+        self._slots, self._cpus = max(0, self._slots), max(0, self._cpus)
 
     def _suits(self, gpu: str, wish: Wish) -> bool:
         memory = self._machine.gpus.get(gpu, 0)

@@ -77,7 +77,15 @@ def test_stopped_and_resumed_equals_straight_through(laptop: Laptop, box: SshHos
     laptop.lt("wait", straight, timeout=280)
     paused = laptop.submit(*words, *SMALL)
     until(lambda: len(laptop.metrics(paused, "loss")) >= 8, 120, "some steps done")
+    job = str(laptop.job(paused)["id"])
+    workers = job_processes(job)
+    for process in workers:
+        process.suspend()  # so that it is not through before it hears of the pause
     laptop.lt("pause", paused)
+    asked = box.root / "jobs" / job / "1" / "control" / "stop.json"
+    until(asked.exists, 60, "the host knows of the pause")
+    for process in workers:
+        process.resume()
     laptop.wait_state(paused, "paused", timeout=90)
     done = len(laptop.metrics(paused, "loss"))
     assert 8 <= done < 20

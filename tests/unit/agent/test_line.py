@@ -195,8 +195,15 @@ def test_cpus_are_counted_among_those_who_ask_for_some() -> None:
     machine = Machine(slots=8, cpus=8)
     line = [wish("0", cpus=6), wish("1", cpus=4), wish("2", cpus=1), wish("3")]
     verdicts = decide(line, machine, all_free(machine), NOW)
-    assert [v.starts for v in verdicts] == [True, False, False, False]
-    assert verdicts[1].code == "cpus"
+    assert [v.starts for v in verdicts] == [True, False, False, True]
+    assert (verdicts[1].code, verdicts[2].code) == ("cpus", "turn")
+
+
+def test_of_what_is_not_short_a_job_that_waits_keeps_its_own_part_alone() -> None:
+    line = [wish("0", gpus=1, cpus=8), *(wish(str(number), gpus=1) for number in range(1, 5))]
+    verdicts = decide(line, FOUR, replace(all_free(FOUR), cpus=4), NOW)
+    assert [v.starts for v in verdicts] == [False, True, True, True, False]
+    assert verdicts[0].code == "cpus" and len({gpu for v in verdicts for gpu in v.gpus}) == 3
 
 
 @pytest.mark.parametrize(

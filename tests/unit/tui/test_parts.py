@@ -9,15 +9,19 @@ import subprocess
 import sys
 import time
 from array import array
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 import lt_tui
+from lt_controller.client.details import HostInfo
+from lt_inventory.model import Host
 from lt_tui import i18n
 from lt_tui.filters import parse
 from lt_tui.host_acts import parse_host
 from lt_tui.places import Place, completions, understood
+from lt_tui.screens.fleet.hosts import HostLine, host_columns
 from lt_tui.text import wrapped
 from lt_tui.widgets.bars import flowed
 from lt_tui.widgets.chart import reduce, smoothed
@@ -169,3 +173,12 @@ def marked() -> set[str]:
         "disk",
     }
     return {text for text in found if text and text != "None"}
+
+
+def test_a_bar_is_drawn_whatever_use_a_host_says_its_gpus_have() -> None:
+    now = datetime.now(timezone.utc)
+    gpus = tuple((value, None, True) for value in (-1000.0, 0.0, 50.0, 100.0, 1e300, math.inf, None))
+    line = HostLine(HostInfo(Host("lab", "192.0.2.7")), now, gpus, (), 1, 0, now)
+    column = next(column for column in host_columns() if column.key == "gpu")
+    drawn = [text for text, _tone in column.cell(line, 40)]
+    assert drawn[0] == drawn[1] != drawn[2] != drawn[3] == drawn[4] == drawn[5]

@@ -121,7 +121,7 @@ def _gpus(line: HostLine, width: int) -> Cell:
     parts: list[Span] = []
     shown = line.gpus[: max(1, width - 5)]
     for util, _memory_share, live in shown:
-        level = bars[1:][min(7, int((util or 0) / 100 * 8))] if util is not None else glyphs().dot
+        level = bars[1:][int(min(max(util, 0), 99) / 100 * 8)] if util is not None else glyphs().dot
         parts.append((level, ("ok" if (util or 0) >= 50 else "warn") if live and line.live else "faint"))
     known = [util for util, _m, live in line.gpus if util is not None and live and line.live]
     if known:
