@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lt_agent.protocol.errors import LtError
@@ -13,6 +14,7 @@ from lt_agent.protocol.files import write_bytes
 from lt_controller.home import Home
 from lt_inventory.model import Host, valid_address, valid_user
 
+from .remote import quote
 from .route import route_to
 
 _CIPHERS = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes128-ctr"
@@ -58,20 +60,22 @@ def write_ssh_config(hosts: Mapping[str, Host] | Iterable[Host], home: Home, *, 
 
 def ssh_config_text(inventory: Mapping[str, Host], home: Home, *, person: bool = False) -> str:
     """The file's text. Raises as `write_ssh_config`."""
-    blocks: dict[str, str] = {}
+    path = home.ssh_config_person if person else home.ssh_config
+    blocks: list[str] = []
     for host in inventory.values():
         if host.kind != "ssh":
             continue
-        hops = route_to(host, inventory)
-        for number, hop in enumerate(hops):
-            before = hops[number - 1].name if number else None
-            if hop.name not in blocks or hop.name == host.name:
-                blocks[hop.name] = _block(hop, before)
+        before = None
+        *jumps, last = route_to(host, inventory)
+        # Each way has names of its own for its hops: as a host, one of them may be reached by another way.
+        for hop in (*(replace(jump, name=f"{host.name}+{n}") for n, jump in enumerate(jumps, start=1)), last):
+            blocks.append(_block(hop, before, path))
+            before = hop.name
     # A jump is an ssh of its own, which gets this file and none of the options on the command line.
     settings = [item for item in _COMMON if not (person and item[0] == "BatchMode")]
     common = [*settings, ("UserKnownHostsFile", _path(home.known_hosts))]
     tail = "Host *\n" + "".join(f"  {key} {value}\n" for key, value in common)
-    return _HEADER + "".join(blocks.values()) + tail
+    return _HEADER + "".join(blocks) + tail
 
 
 def control_folder() -> Path:
@@ -93,7 +97,7 @@ def control_socket(host: Host, home: Home) -> Path:
     return control_folder() / hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 
-def _block(hop: Host, before: str | None) -> str:
+def _block(hop: Host, before: str | None, config: Path) -> str:
     if not valid_address(hop.address) or (hop.user is not None and not valid_user(hop.user)):
         raise LtError("bad_host", host=hop.name, address=hop.address, user=hop.user)
     lines = [("HostName", hop.address.replace("%", "%%")), ("Port", str(hop.port))]
@@ -102,7 +106,9 @@ def _block(hop: Host, before: str | None) -> str:
     if hop.key:
         lines += [("IdentityFile", _path(Path(hop.key).expanduser())), ("IdentitiesOnly", "yes")]
     if before:
-        lines.append(("ProxyJump", before))
+        # As ProxyJump does, which writes no quotes around the name of this file.
+        command = ["ssh", "-F", str(config).replace("%", "%%"), "-W", "[%h]:%p", before]
+        lines.append(("ProxyCommand", " ".join(map(quote, command))))
     return f"Host {hop.name}\n" + "".join(f"  {key} {value}\n" for key, value in lines) + "\n"
 
 

@@ -19,6 +19,7 @@ from lt_controller.home import Home
 from lt_controller.transport import fabric_ssh, transport_for
 from lt_controller.transport.known_hosts import forget, lookup, trust
 from lt_controller.transport.scan import scan_host_key
+from lt_controller.transport.ssh_config import write_ssh_config
 from lt_inventory.hosts_file import HostsFile
 from lt_inventory.model import Host
 from support.relay import Relay
@@ -286,6 +287,32 @@ def test_a_jump_host_is_passed_strictly(tmp_path: Path) -> None:
     finally:
         inner.sshd.stop()
         outer.sshd.stop()
+
+
+@pytest.mark.parametrize("by", ["list", "inventory"])
+def test_jumps_are_passed_one_after_the_other(tmp_path: Path, by: str) -> None:
+    inner, middle, front = (make_host(tmp_path / name, name=name) for name in ("inner", "middle", "front"))
+    home, file = inner.home, HostsFile(inner.home.hosts_file)
+    try:
+        with home.known_hosts.open("a") as known:
+            known.write(middle.sshd.host_key_line + front.sshd.host_key_line)
+        file.add(front.host)
+        file.add(middle.host if by == "list" else replace(middle.host, jump=("front",)))
+        host = replace(inner.host, jump=("front", "middle") if by == "list" else ("middle",))
+        transport = transport_for(host, home)
+        transport.connect()
+        assert transport.run(["printenv", "HOME"]).stdout.decode().strip() == str(inner.sshd.home)
+        transport.close()
+        config = write_ssh_config(file.load() | {host.name: host}, home)
+        over = ["ssh", "-F", str(config), host.name, "printenv", "HOME"]
+        assert subprocess.check_output(over, text=True).strip() == str(inner.sshd.home)
+        front.sshd.stop()  # nothing leads past the first of them
+        error = failure(host, home)
+        assert (error.code, error.params["host"], error.params["why"]) == ("host_unreachable", "front", "refused")
+        assert subprocess.run(over, check=False, capture_output=True, timeout=60).returncode
+    finally:
+        for made in (inner, middle, front):
+            made.sshd.stop()
 
 
 def test_a_jump_that_cannot_reach_further_says_so(shared_host: SshHost) -> None:

@@ -35,12 +35,13 @@ def test_openssh_reads_what_was_meant(home: Home, tmp_path: Path) -> None:
     assert seen["identitiesonly"] == "yes"
     assert seen["userknownhostsfile"].replace("%%", "%") == str(home.known_hosts)
     assert (seen["stricthostkeychecking"], seen["batchmode"], seen["forwardagent"]) == ("true", "yes", "no")
-    assert seen["proxyjump"] == "box+2"
+    assert seen["proxycommand"].endswith("-W '[%h]:%p' box+2")
     second = understood(path, "box+2")
     assert (second["hostname"], second["user"], second["port"]) == ("outer.example", "you", "2022")
-    assert second["proxyjump"] == "gate"
-    assert understood(path, "gate")["hostname"] == "gate.example"
-    assert "proxyjump" not in understood(path, "gate")
+    assert second["proxycommand"].endswith(" box+1")
+    first = understood(path, "box+1")
+    assert (first["hostname"], first["port"]) == ("gate.example", "22022")
+    assert "proxycommand" not in first and "proxycommand" not in understood(path, "gate")
 
 
 def test_ipv6_addresses_are_understood(home: Home) -> None:
