@@ -15,7 +15,7 @@ JITTER = 0.1  # of the wait, more or less: what failed together need not begin t
 CURABLE = frozenset(
     {
         *("host_rebooted", "container_restarted", "supervisor_killed"),
-        *("exit_code", "signal", "oom", "hang", "exception", "disk_full", "error"),
+        *("exit_code", "signal", "rank_died", "oom", "hang", "exception", "disk_full", "error"),
         *("agent_error", "no_supervisor", "env_build_failed", "start_failed", "secret_gone"),
     }
 )
@@ -25,7 +25,7 @@ INCURABLE = frozenset(
     {
         *("nan", "bad_recipe", "bad_data", "missing_module", "model_not_found", "resume_incomplete", "resume_missing"),
         *("data_changed", "data_missing", "env_python_missing", "uv_missing"),
-        *("bad_name", "bad_manifest", "bad_record"),
+        *("bad_name", "bad_manifest", "bad_record", "host_retired"),
         *("not_enough_slots", "not_enough_gpus", "not_enough_gpu_memory", "not_enough_cpus", "not_enough_disk"),
     }
 )
