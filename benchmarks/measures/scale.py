@@ -34,6 +34,7 @@ HOSTS = int(os.environ.get("HOSTS", "200"))  # a machine of few cores, with othe
 JOBS, AT_A_TIME = 5, 16
 TALKERS, LINES_A_SECOND, SECONDS = 50, 100, 30
 WATCH = 30.0  # seconds
+SETTLE = 15.0  # seconds until what came before is over: dispatchers without work have left
 LATENCY, RATE = 0.05, 125e6  # each way in seconds; bytes a second
 MIB = 256
 _IDS = "SELECT id FROM jobs WHERE name IN ({})"
@@ -60,7 +61,7 @@ def _connected(fleet: ManyHosts) -> list[Row]:
     fleet.run_all(["sleep", "3600"])
     until(lambda: fleet.count("running") == HOSTS, 600, every=0.5)
     until(lambda: fleet.connected() == HOSTS, 300, every=0.5)
-    time.sleep(10)  # what came before is over
+    time.sleep(SETTLE)
     process = fleet.controller()
     before, began = sum(process.cpu_times()[:2]), time.perf_counter()
     time.sleep(WATCH)
@@ -119,6 +120,7 @@ def _true_jobs(fleet: ManyHosts) -> list[Row]:
 
 def _log_latency(fleet: ManyHosts) -> list[Row]:
     (fleet.work / "talker.py").write_text(TALKER)
+    time.sleep(SETTLE)
     talkers = min(TALKERS, HOSTS)
     names = fleet.run_all(["python3", "talker.py"], hosts=fleet.names[:talkers])
     marks = ",".join("?" * len(names))
