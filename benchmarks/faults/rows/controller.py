@@ -164,8 +164,9 @@ def crashed(scene: Scene, step: Step) -> None:
 
 def recovered(scene: Scene, step: Step) -> None:
     """A laptop without its database and with another identity, that takes over what its host has."""
-    ended, name = scene.start(lines=20), scene.start(lines=20, gate="gate")
+    ended = scene.start(lines=20)
     scene.finish(ended)
+    name = scene.start(lines=20, gate="gate")
     scene.running(name)
     scene.laptop.lt("controller", "stop")
     until(lambda: scene.laptop.controller() is None, LONG, "the controller has left")

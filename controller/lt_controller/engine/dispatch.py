@@ -126,9 +126,13 @@ class Dispatch:
         passed(SubmitStep.STAGING, self._home.path)
         needed = [Snapshot.from_params(value) for value in order.snapshots]
         # A start that finds something missing is no start; secrets travel with one that is sure to begin.
-        asks_first = bool(order.spec.secrets) or self._lacks_uv(order)
+        with self._lock:
+            arriving = any((snapshot.name, snapshot.digest) in self._arriving for snapshot in needed)
+        asks_first = bool(order.spec.secrets) or self._lacks_uv(order) or arriving
         missing = self._missing(needed) if asks_first else []
         if not missing and not self._lacks_uv(order):
+            if arriving:
+                return  # it came a moment ago, for an earlier job: that one starts first, and then wakes this pass
             missing = self._start(attempt, order, needed, known)
             if not missing:
                 return
