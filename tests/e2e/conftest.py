@@ -39,7 +39,7 @@ def laptop(tmp_path: Path) -> Iterator[Laptop]:
 
 @pytest.fixture(scope="session")
 def agents(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The agents that hosts of this session were given: what one was sent, the next ones have already."""
+    """The agents that hosts of this run of the tests were given: what one was sent, the next ones have already."""
     return tmp_path_factory.mktemp("agents")
 
 
