@@ -125,9 +125,9 @@ class Dispatch:
         order, known = begun
         passed(SubmitStep.STAGING, self._home.path)
         needed = [Snapshot.from_params(value) for value in order.snapshots]
-        # A start that finds something missing is no start; secrets travel with one that is sure to begin.
         with self._lock:
             arriving = any((snapshot.name, snapshot.digest) in self._arriving for snapshot in needed)
+        # A start that finds something missing is no start; secrets travel with one that is sure to begin.
         asks_first = bool(order.spec.secrets) or self._lacks_uv(order) or arriving
         missing = self._missing(needed) if asks_first else []
         if not missing and not self._lacks_uv(order):
